@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node can read: says what is wrong before anything is imported that an old Node cannot load.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major > 24 || (major === 24 && minor >= 11)) {
+  await import('../src/cli.ts')
+} else {
+  const own = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url))
+  if (!existsSync(own)) {
+    console.error(
+      `pinbridge needs Node 24.11 or newer, this is ${process.version}. Run "npm ci" in its folder first.`,
+    )
+    process.exit(78)
+  }
+  const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
+  const { status } = spawnSync(own, [cli, ...process.argv.slice(2)], { stdio: 'inherit' })
+  process.exit(status ?? 1)
+}

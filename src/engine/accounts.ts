@@ -1,0 +1,68 @@
+import type { EventType } from './events.ts'
+
+/** In which vendor's words a credential speaks. */
+export type Dialect = 'greenpin'
+
+/** How the other party's numbers are rung: one after another, or together with the first answer winning. */
+export type RingStrategy = 'in_turn' | 'all'
+
+/** What an account chooses for all its allocations and calls. */
+export type AccountSettings = {
+  /** ISO 3166-1 alpha-2: whose national numbers are understood without a country code. */
+  country: string
+  /** Whether numbers of other countries are accepted. */
+  internationalNumbers: boolean
+  /** IANA time zone in which instants are written for this account. */
+  timeZone: string
+  /** Whether callers whom party A or B lists must key their party's PIN all the same. */
+  pinEnabled: { a: boolean; b: boolean }
+  /** Digits of a generated PIN, 1 to 9. */
+  pinLength: { a: number; b: number }
+  /** Longest life of an allocation and its default, in milliseconds. */
+  maxAllocationMs: number
+  ringStrategy: RingStrategy
+  /** How long one number rings, in milliseconds. */
+  ringMs: number
+  /** Longest talk, in milliseconds; Asterisk itself ends the call then. */
+  maxTalkMs: number
+  /** How often a caller may try a PIN in one call. */
+  pinAttempts: number
+  /** Where each event is POSTed; an event without a receiver is not kept for delivery. */
+  endpoints: Partial<Record<EventType, string>>
+}
+
+/** The API customer who owns numbers, allocations and later cards. */
+export type Account = {
+  id: string
+  /** The name by which dialects address the account in a URL. */
+  sid: string
+  name: string
+  settings: AccountSettings
+  /** Standard Webhooks secret, `whsec_` and base64 of 24 to 64 bytes. */
+  webhookSecret: string
+}
+
+/** A way to log in. The secret itself is shown once and never kept. */
+export type Credential = { dialect: Dialect; user: string; accountId: string; secretHash: string }
+
+const DAY_MS = 86_400_000
+
+/** Defaults of an account (docs/dialects/greenpin.md names the source of each). */
+export const DEFAULT_SETTINGS: AccountSettings = {
+  country: 'IN',
+  internationalNumbers: false,
+  timeZone: 'Asia/Kolkata',
+  pinEnabled: { a: true, b: false },
+  pinLength: { a: 4, b: 4 },
+  maxAllocationMs: 170 * DAY_MS,
+  ringStrategy: 'in_turn',
+  ringMs: 30_000,
+  maxTalkMs: 3 * 3_600_000,
+  pinAttempts: 3,
+  endpoints: {},
+}
+
+/** A number that callers dial, and the flow that answers it. */
+export type VirtualNumber = { number: string; accountId: string; flow: FlowName }
+
+export type FlowName = 'masking'

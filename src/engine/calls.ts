@@ -1,0 +1,174 @@
+import type { Context } from './context.ts'
+import type { PartyName } from './allocations.ts'
+import type { CallCompleted, Event } from './events.ts'
+import type { Change } from './store.ts'
+
+/** How a call through an allocation ended (the words are GreenPin's, the distinctions are ours). */
+export type CallType = 'completed' | 'incomplete' | 'call-attempt' | 'client-hangup'
+
+/** How the called party's leg ended. */
+export type DialStatus = 'completed' | 'busy' | 'no-answer' | 'failed' | 'canceled'
+
+/**
+ *   ivr --ringing--> ringing --answered--> talking
+ *    |                  |                     |
+ *    +---------------- ended <----------------+
+ *
+ * The row is written before the action it names, so that a restarted application knows what it left behind.
+ */
+export type CallState = 'ivr' | 'ringing' | 'talking' | 'ended'
+
+/** One caller's visit, from the first ring to the last hang-up. */
+export type CallRecord = {
+  id: string
+  accountId: string
+  vn: string
+  /** E.164, or undefined when withheld. */
+  from: string | undefined
+  /** Asterisk's channel of the caller. The ids of everything else follow from `id`. */
+  channelId: string
+  state: CallState
+  allocationId: string | undefined
+  transactionId: string | undefined
+  /** Which party the caller belongs to. */
+  party: PartyName | undefined
+  /** The number that answered, or that was rung last. */
+  to: string | undefined
+  /** Asterisk's channel of the party that answered. */
+  toChannelId: string | undefined
+  startedAt: number
+  ringingAt: number | undefined
+  answeredAt: number | undefined
+  endedAt: number | undefined
+  callType: CallType | undefined
+  dialStatus: DialStatus | undefined
+}
+
+type NewCall = Pick<CallRecord, 'id' | 'accountId' | 'vn' | 'from' | 'channelId'>
+
+/** Writes down that a caller is here. */
+export async function openCall(ctx: Context, call: NewCall): Promise<void> {
+  await ctx.store.addCall({
+    ...call,
+    state: 'ivr',
+    allocationId: undefined,
+    transactionId: undefined,
+    party: undefined,
+    to: undefined,
+    toChannelId: undefined,
+    startedAt: ctx.now(),
+    ringingAt: undefined,
+    answeredAt: undefined,
+    endedAt: undefined,
+    callType: undefined,
+    dialStatus: undefined,
+  })
+}
+
+type Reached = { id: string; transactionId: string; party: PartyName }
+
+/** Writes down which allocation the call belongs to from now on, whatever happens to the allocation meanwhile. */
+export async function callReached(ctx: Context, callId: string, reached: Reached): Promise<void> {
+  const { id: allocationId, transactionId, party } = reached
+  await change(ctx, callId, (call) => ({ ...call, allocationId, transactionId, party }))
+}
+
+/** Writes down that the other party's numbers are about to be rung, and to which allocation the call belongs. */
+export async function callRinging(ctx: Context, callId: string, reached: Reached, to: string): Promise<void> {
+  const { id: allocationId, transactionId, party } = reached
+  await change(ctx, callId, (call) => ({
+    ...call,
+    allocationId,
+    transactionId,
+    party,
+    to,
+    state: 'ringing',
+    ringingAt: ctx.now(),
+  }))
+}
+
+/** Writes down who answered, before the two are joined. */
+export async function callAnswered(
+  ctx: Context,
+  callId: string,
+  to: string,
+  toChannelId: string,
+): Promise<void> {
+  await change(ctx, callId, (call) => ({ ...call, to, toChannelId, state: 'talking', answeredAt: ctx.now() }))
+}
+
+/** Why a call that rang nobody to an answer ended; undefined when the caller left. */
+export type Unanswered = { to: string; status: 'busy' | 'no-answer' | 'failed' }
+
+/**
+ * Closes the call and tells its end, once however often it is called.
+ * `endedAt` defaults to now; recovery passes the last instant at which the call was known to be alive.
+ */
+export async function endCall(
+  ctx: Context,
+  callId: string,
+  why: { unanswered?: Unanswered; endedAt?: number } = {},
+): Promise<void> {
+  const endedAt = why.endedAt ?? ctx.now()
+  await ctx.store.changeCall(callId, (call) => closing(call, endedAt, why.unanswered, ctx.newId()))
+}
+
+/** The rule behind `endCall`. */
+export function closing(
+  call: CallRecord | undefined,
+  endedAt: number,
+  unanswered: Unanswered | undefined,
+  eventId: string,
+): Change<CallRecord, undefined> {
+  if (!call || call.state === 'ended') return { result: undefined }
+  const save: CallRecord = {
+    ...call,
+    ...outcome(call, unanswered),
+    to: unanswered?.to ?? call.to,
+    state: 'ended',
+    // The clock may have been set back meanwhile; a talk is never negative.
+    endedAt: Math.max(endedAt, call.answeredAt ?? call.ringingAt ?? call.startedAt),
+  }
+  return { save, events: completed(save, eventId), result: undefined }
+}
+
+function outcome(
+  call: CallRecord,
+  unanswered: Unanswered | undefined,
+): { callType: CallType; dialStatus: DialStatus | undefined } {
+  if (call.answeredAt !== undefined) return { callType: 'completed', dialStatus: 'completed' }
+  if (call.ringingAt === undefined) return { callType: 'call-attempt', dialStatus: undefined }
+  if (unanswered) return { callType: 'incomplete', dialStatus: unanswered.status }
+  return { callType: 'client-hangup', dialStatus: 'canceled' }
+}
+
+function completed(call: CallRecord, eventId: string): Event[] {
+  const { allocationId, transactionId, endedAt, callType } = call
+  if (allocationId === undefined || transactionId === undefined || endedAt === undefined || !callType)
+    return []
+  const event: CallCompleted = {
+    type: 'call.completed',
+    id: eventId,
+    accountId: call.accountId,
+    at: endedAt,
+    callId: call.id,
+    allocationId,
+    transactionId,
+    vn: call.vn,
+    from: call.from,
+    to: call.to,
+    callType,
+    dialStatus: call.dialStatus,
+    startedAt: call.startedAt,
+    dialMs: call.ringingAt === undefined ? 0 : endedAt - call.ringingAt,
+    talkMs: call.answeredAt === undefined ? 0 : endedAt - call.answeredAt,
+  }
+  return [event]
+}
+
+async function change(ctx: Context, callId: string, next: (call: CallRecord) => CallRecord): Promise<void> {
+  await ctx.store.changeCall(callId, (call) => {
+    if (!call || call.state === 'ended') return { result: undefined }
+    return { save: next(call), result: undefined }
+  })
+}

@@ -1,0 +1,102 @@
+import type { Account, Credential, Dialect, VirtualNumber } from './accounts.ts'
+import type { Allocation, PartyName } from './allocations.ts'
+import type { CallRecord } from './calls.ts'
+import type { Event } from './events.ts'
+
+/** What a decision wants kept. `save` and `events` are written together or not at all. */
+export type Change<T, R> = { save?: T; events?: Event[]; result: R }
+
+/** What a new allocation must know of its surroundings before it can be decided. */
+export type Surroundings = {
+  /** The account's active allocation with the same transaction id. */
+  sameTransaction: Allocation | undefined
+  /** Those of the candidate PINs that are in use on any of the virtual numbers (active, or cooling off). */
+  takenPins: ReadonlySet<string>
+  /** The virtual numbers asked for that belong to the account. */
+  ownVns: ReadonlySet<string>
+}
+
+/** What to look up for a new allocation. */
+export type AllocationQuery = { accountId: string; transactionId: string; vns: string[]; pins: string[] }
+
+/** A caller found in, or let into, an allocation. */
+export type Membership = { allocation: Allocation; party: PartyName }
+
+/** An event that its receiver has not taken yet. */
+export type Delivery = {
+  event: Event
+  /** Where it goes, as the account's settings say now. */
+  endpoint: string
+  webhookSecret: string
+  /** Attempts made so far. */
+  attempts: number
+}
+
+/** How an attempt to deliver ended. */
+export type DeliveryOutcome =
+  | { state: 'delivered'; status: number }
+  /** Try again at `dueAt`. */
+  | { state: 'retry'; dueAt: number; reason: string }
+  /** Never again: the schedule is exhausted. */
+  | { state: 'dead'; reason: string }
+  /** The receiver answered 410 Gone: this endpoint of the account is switched off with all that waits for it. */
+  | { state: 'gone'; reason: string }
+
+/**
+ * All that the product must remember. Each method is one transaction.
+ * `decide` is synchronous, pure and does not throw: a backend may run it again after a conflict.
+ * A throw is a bug and keeps nothing. A method resolves only after its change is durable.
+ */
+export interface Store {
+  /** Throws Refusal 'duplicate_transaction' if the sid or a credential's user exists in that dialect. */
+  addAccount(account: Account, credentials: Credential[]): Promise<void>
+  accounts(): Promise<Account[]>
+  findLogin(dialect: Dialect, user: string): Promise<{ account: Account; secretHash: string } | undefined>
+
+  /** Throws Refusal 'number_taken' if any account has the number already. */
+  addNumber(number: VirtualNumber): Promise<void>
+  findNumber(number: string): Promise<{ number: VirtualNumber; account: Account } | undefined>
+
+  addAllocation<R>(query: AllocationQuery, decide: (seen: Surroundings) => Change<Allocation, R>): Promise<R>
+  findAllocation(accountId: string, id: string): Promise<Allocation | undefined>
+  changeAllocation<R>(
+    accountId: string,
+    id: string,
+    decide: (allocation: Allocation | undefined) => Change<Allocation, R>,
+  ): Promise<R>
+  /** The active allocation that the PIN opens on this virtual number. */
+  changeByPin<R>(
+    vn: string,
+    pin: string,
+    decide: (found: Membership | undefined) => Change<Allocation, R>,
+  ): Promise<R>
+  /** Active allocations in which the number may call this virtual number. */
+  membershipsOn(vn: string, number: string): Promise<Membership[]>
+  /** Active allocations whose policy has run out at `now`, oldest first. */
+  dueAllocations(now: number, limit: number): Promise<Pick<Allocation, 'accountId' | 'id'>[]>
+  /** All PINs in use on the virtual numbers that have this length. For the rare full space only. */
+  pinsInUse(vns: string[], length: number): Promise<Set<string>>
+
+  addCall(call: CallRecord): Promise<void>
+  changeCall<R>(id: string, decide: (call: CallRecord | undefined) => Change<CallRecord, R>): Promise<R>
+  /** Calls that have not ended, oldest first. */
+  openCalls(): Promise<CallRecord[]>
+
+  /** Keeps events that belong to no row of their own. */
+  addEvents(events: Event[]): Promise<void>
+  /**
+   * Events due at `now`, at most `perAccount` of each account, so that one account's dead receiver never hides
+   * another's events. By row, not by cursor: a PostgreSQL sequence can commit late.
+   */
+  dueDeliveries(now: number, perAccount: number): Promise<Delivery[]>
+  deliveryDone(eventId: string, outcome: DeliveryOutcome): Promise<void>
+  /** When the next delivery falls due; undefined when none waits. */
+  nextDeliveryAt(): Promise<number | undefined>
+  /** How many events wait for their receiver, and how many were given up. */
+  deliveryCounts(): Promise<{ waiting: number; dead: number }>
+
+  /** Notes that the application was alive at this instant; recovery ends lost calls there. */
+  touch(now: number): Promise<void>
+  lastAlive(): Promise<number | undefined>
+  close(): Promise<void>
+}
