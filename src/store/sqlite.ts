@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import type { Store } from '../engine/store.ts'
+import { accounts } from './sqlite/accounts.ts'
+import { allocations } from './sqlite/allocations.ts'
+import { calls } from './sqlite/calls.ts'
+import { groupCommit } from './sqlite/group-commit.ts'
+import { outbox } from './sqlite/outbox.ts'
+
+const MIGRATIONS = new URL('./migrations/', import.meta.url)
+
+/** The first SQLite without the WAL-reset bug, which can lose commits when two connections write. */
+const SQLITE_FLOOR = [3, 51, 3] as const
+
+/**
+ * The store on SQLite. `file` may be ':memory:'. Creates the file and brings its schema up to date.
+ * Throws when the file was written by a newer pinbridge, or is damaged: it is left untouched then.
+ */
+export function openSqlite(file: string): Store {
+  const db = new Database(file, { timeout: 50 })
+  try {
+    prepare(db)
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  const commit = groupCommit(db)
+  const { keep, ...events } = outbox(db, commit)
+  return {
+    ...accounts(db, commit),
+    ...allocations(db, commit, keep),
+    ...calls(db, commit, keep),
+    ...events,
+    async close() {
+      await commit(() => undefined)
+      db.close()
+    },
+  }
+}
+
+function prepare(db: Database.Database): void {
+  requireSqlite(db)
+  db.pragma('journal_mode = WAL')
+  // Only FULL keeps what was acknowledged through a power cut (sqlite.org/pragma.html#pragma_synchronous).
+  db.pragma('synchronous = FULL')
+  db.pragma('foreign_keys = ON')
+  db.pragma('journal_size_limit = 67108864')
+  migrate(db)
+}
+
+function requireSqlite(db: Database.Database): void {
+  const version = db.prepare('select sqlite_version()').pluck().get() as string
+  const found = version.split('.').map(Number)
+  const order = SQLITE_FLOOR.map((floor, i) => (found[i] ?? 0) - floor).find((difference) => difference !== 0)
+  if ((order ?? 0) < 0)
+    throw new Error(`SQLite ${version} can lose commits; ${SQLITE_FLOOR.join('.')} or newer is needed`)
+}
+
+/** Runs what is missing of migrations/NNNN-name.sql, all in one transaction; the number is the schema's version. */
+function migrate(db: Database.Database): void {
+  const files = readdirSync(MIGRATIONS)
+    .filter((name) => /^\d{4}-.*\.sql$/.test(name))
+    .sort()
+  const run = db.transaction(() => {
+    const version = db.pragma('user_version', { simple: true }) as number
+    const newest = Number(files.at(-1)?.slice(0, 4))
+    if (version > newest)
+      throw new Error(
+        `the database has schema ${version}, this pinbridge knows up to ${newest}: use a newer one`,
+      )
+    for (const name of files.filter((file) => Number(file.slice(0, 4)) > version))
+      db.exec(readFileSync(new URL(name, MIGRATIONS), 'utf8'))
+    db.pragma(`user_version = ${newest}`)
+  })
+  run.immediate()
+}
