@@ -1,0 +1,70 @@
+import type { RingStrategy } from '../engine/accounts.ts'
+import type { Unanswered } from '../engine/calls.ts'
+
+/** Thrown by every Call method once the caller is gone. A flow lets it pass; the router takes it as a normal end. */
+export class Hangup extends Error {
+  override name = 'Hangup'
+
+  constructor() {
+    super('the caller is gone')
+  }
+}
+
+export type PromptName =
+  | 'enter-pin'
+  | 'pin-wrong'
+  | 'pin-nothing'
+  | 'goodbye'
+  | 'connecting'
+  | 'number-not-active'
+  | 'not-allowed'
+  | 'party-busy'
+  | 'party-no-answer'
+  | 'party-unreachable'
+  | 'try-later'
+
+export type Ask = {
+  /** Played one after another; the first key ends them. */
+  prompts: PromptName[]
+  /** Input is complete at this many digits. `#` completes it earlier, `*` starts it again. */
+  maxDigits: number
+}
+
+export type Ring = {
+  /** E.164. */
+  numbers: string[]
+  /** What the called party sees: a virtual number, E.164. */
+  callerId: string
+  strategy: RingStrategy
+  /** How long each number rings, in milliseconds. */
+  ringMs: number
+  /** Longest talk in milliseconds, kept by Asterisk even when this process is dead. */
+  maxTalkMs: number
+}
+
+/** The party that answered. */
+export type Answered = { number: string; channelId: string }
+
+export type Rung = { answered: Answered } | { unanswered: Unanswered }
+
+/** One caller, as a flow sees it. The ARI door and the tests' scripted caller each make one. */
+export interface Call {
+  readonly id: string
+  /** Asterisk's channel of the caller. */
+  readonly channelId: string
+  /** E.164, or undefined when withheld. A hint, never proof. */
+  readonly from: string | undefined
+  /** The instant at which the caller was last known to be here, in milliseconds since the epoch; undefined while here. */
+  readonly goneAt: number | undefined
+  answer(): Promise<void>
+  /** Resolves when the prompts have been heard to their end. Keys pressed meanwhile are kept for the next `ask`. */
+  play(...prompts: PromptName[]): Promise<void>
+  /** The digits keyed, without `#`; '' when none came in time. Type-ahead from the first moment of the call counts. */
+  ask(ask: Ask): Promise<string>
+  /** Rings the numbers while the caller hears a ringing tone; at most one answers, all others are cancelled. */
+  ring(ring: Ring): Promise<Rung>
+  /** Joins the caller and the party that answered. Resolves when that party leaves. */
+  talk(answered: Answered): Promise<void>
+  /** Ends the call and everything that belongs to it. Never rejects. */
+  hangup(cause?: number): Promise<void>
+}

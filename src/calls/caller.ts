@@ -1,0 +1,86 @@
+import { AriError, type Method } from './ari-socket.ts'
+import type { Ari, ChannelEvent } from './ari.ts'
+import { Hangup } from './call.ts'
+import { deferred, within } from './deferred.ts'
+import { isRepeat, type Key } from './digits.ts'
+
+/** The caller's channel: what is asked of it, the keys that come from it, and its end. */
+export type Caller = {
+  readonly channelId: string
+  /** The instant at which the channel was last known to live; undefined while it does. */
+  goneAt: () => number | undefined
+  /** Resolves like `promise`, or rejects with Hangup when the caller leaves first. */
+  whileHere: <T>(promise: Promise<T>) => Promise<T>
+  /** One request about the channel. Throws Hangup when it is refused because the caller is gone, else AriError. */
+  act: (method: Method, uri: string, body?: object) => Promise<void>
+  /** Takes the keys typed so far and all that follow, until the function that it returns is called. */
+  listen: (take: (key: string) => void) => () => void
+  /** Calls back once when the caller leaves, at once if that has happened. */
+  onGone: (then: () => void) => void
+}
+
+/** How long after a refused request the news of the hang-up behind it may take, in milliseconds. */
+const HANGUP_NEWS_MS = 1_000
+
+/** What Asterisk answers about a channel that is gone or has left the application. */
+const CHANNEL_IS_GONE = new Set([404, 409, 412, 422])
+
+/** Watches a channel from the moment it enters the application: keys that come before anyone asks are kept. */
+export function callerChannel(ari: Ari, channelId: string): Caller {
+  const hungUp = deferred<never>()
+  const typedAhead: string[] = []
+  let goneAt: number | undefined
+  let lastKey: Key | undefined
+  let take: ((key: string) => void) | undefined
+
+  const off = ari.onChannel(channelId, (event) => {
+    if (event.type === 'ChannelDtmfReceived') keyed(event)
+    else if (event.type === 'ChannelDestroyed') gone(Date.now())
+    else if (event.type === 'Vanished') gone(event.lastSeenAt)
+  })
+
+  function gone(at: number): void {
+    if (goneAt !== undefined) return
+    goneAt = at
+    off()
+    hungUp.reject(new Hangup())
+  }
+
+  function keyed(event: Extract<ChannelEvent, { type: 'ChannelDtmfReceived' }>): void {
+    const key = { digit: event.digit, atMs: Date.parse(event.timestamp), durationMs: event.duration_ms }
+    const repeated = isRepeat(lastKey, key)
+    lastKey = key
+    if (repeated) return
+    if (take) take(key.digit)
+    else typedAhead.push(key.digit)
+  }
+
+  const whileHere = <T>(promise: Promise<T>): Promise<T> => Promise.race([hungUp.promise, promise])
+
+  async function act(method: Method, uri: string, body?: object): Promise<void> {
+    if (goneAt !== undefined) throw new Hangup()
+    try {
+      await whileHere(ari.request(method, uri, body))
+    } catch (error) {
+      // A refusal is how a hang-up first shows; the event that says so is on its way.
+      if (error instanceof AriError && CHANNEL_IS_GONE.has(error.status))
+        await within(hungUp.promise, HANGUP_NEWS_MS)
+      throw error
+    }
+  }
+
+  function listen(taker: (key: string) => void): () => void {
+    take = taker
+    while (take === taker && typedAhead.length > 0) taker(typedAhead.shift() ?? '')
+    return () => (take = undefined)
+  }
+
+  return {
+    channelId,
+    goneAt: () => goneAt,
+    whileHere,
+    act,
+    listen,
+    onGone: (then) => void hungUp.promise.catch(then),
+  }
+}

@@ -1,0 +1,38 @@
+/** A promise that is settled from outside, once. */
+export type Deferred<T> = {
+  promise: Promise<T>
+  resolve: (value: T) => void
+  reject: (error: Error) => void
+}
+
+/** Its rejection counts as handled, since nobody may be waiting at that moment. */
+export function deferred<T>(): Deferred<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  promise.catch(() => undefined)
+  return { promise, resolve, reject }
+}
+
+/** Resolves like `promise`, or to 'timeout' after `ms` milliseconds. */
+export async function within<T>(promise: Promise<T>, ms: number): Promise<T | 'timeout'> {
+  const timeout = deferred<'timeout'>()
+  const timer = setTimeout(() => timeout.resolve('timeout'), ms)
+  try {
+    return await Promise.race([promise, timeout.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** One timer that each `arm` sets anew. */
+export function rearmable(fire: () => void): { arm: (ms: number) => void; clear: () => void } {
+  let timer: NodeJS.Timeout | undefined
+  return {
+    arm(ms) {
+      clearTimeout(timer)
+      timer = setTimeout(fire, ms)
+    },
+    clear() {
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,158 @@
+import type { Unanswered } from '../engine/calls.ts'
+import type { Ari, ChannelEvent } from './ari.ts'
+import type { Answered } from './call.ts'
+import { deferred } from './deferred.ts'
+
+export type LegOptions = {
+  /** Chosen by us before the channel exists. */
+  channelId: string
+  /** E.164; only digits and a leading + ever reach a dial string. */
+  number: string
+  /** What the called party sees, E.164. */
+  callerId: string
+  ringMs: number
+  maxTalkMs: number
+  /** The call that this leg belongs to; the leg says so when it enters the application. */
+  callId: string
+  /** Called once, synchronously with the answer, so that of two simultaneous answers one is first. */
+  onAnswer: () => void
+}
+
+/** A party being rung, until its channel is gone. */
+export type Leg = {
+  readonly channelId: string
+  readonly number: string
+  /** Resolves when the leg will never answer any more. */
+  readonly failed: Promise<Unanswered>
+  /** Resolves when the channel is gone, answered or not. */
+  readonly ended: Promise<undefined>
+  /** Hangs up, now or as soon as the channel exists. `elsewhere` spares the phone a missed-call entry. */
+  cancel: (elsewhere?: 'elsewhere') => void
+}
+
+/** First Stasis() argument of a leg that we create. */
+export const LEG = 'leg'
+
+/** Q.850 causes (also Asterisk's hangup causes). */
+const NORMAL_CLEARING = 16
+const ANSWERED_ELSEWHERE = 26
+
+/** Rings one number of the other party. */
+export function ringLeg(ari: Ari, options: LegOptions): Leg {
+  const { channelId, number } = options
+  const failed = deferred<Unanswered>()
+  const ended = deferred<undefined>()
+  let phase: 'created' | 'dialled' | 'answered' | 'gone' = 'created'
+  let cancelled: number | undefined
+
+  const off = ari.onChannel(channelId, (event) => {
+    switch (event.type) {
+      case 'StasisStart':
+        return started()
+      case 'Dial':
+        return event.dialstatus === 'ANSWER' ? answered() : undefined
+      case 'Seen':
+        return event.channel.state === 'Up' ? answered() : started()
+      case 'ChannelDestroyed':
+        return gone(statusOf(event))
+      case 'Vanished':
+        return gone('failed')
+    }
+  })
+
+  // Not before its StasisStart: until then Asterisk refuses to dial it.
+  function started(): void {
+    if (cancelled !== undefined) return hangUpChannel(ari, channelId, cancelled)
+    if (phase !== 'created') return
+    phase = 'dialled'
+    const timeout = Math.ceil(options.ringMs / 1000)
+    ari.request('POST', `channels/${channelId}/dial?timeout=${timeout}`).catch(() => {
+      hangUpChannel(ari, channelId, NORMAL_CLEARING)
+      gone('failed')
+    })
+  }
+
+  function answered(): void {
+    if (phase === 'answered' || phase === 'gone') return
+    phase = 'answered'
+    if (cancelled !== undefined) return hangUpChannel(ari, channelId, cancelled)
+    options.onAnswer()
+  }
+
+  function gone(status: Unanswered['status']): void {
+    if (phase === 'gone') return
+    phase = 'gone'
+    off()
+    failed.resolve({ to: number, status })
+    ended.resolve(undefined)
+  }
+
+  // If no answer came, the channel may exist all the same: the router hangs up legs that nobody waits for.
+  ari.request('POST', 'channels/create', creation(ari.application, options)).catch(() => gone('failed'))
+
+  return {
+    channelId,
+    number,
+    failed: failed.promise,
+    ended: ended.promise,
+    cancel(elsewhere) {
+      if (phase === 'gone' || cancelled !== undefined) return
+      cancelled = elsewhere ? ANSWERED_ELSEWHERE : NORMAL_CLEARING
+      hangUpChannel(ari, channelId, cancelled)
+    },
+  }
+}
+
+/** A leg that talks already, left by an earlier process. */
+export function watchLeg(ari: Ari, { channelId, number }: Answered): Leg {
+  const failed = deferred<Unanswered>()
+  const ended = deferred<undefined>()
+  const off = ari.onChannel(channelId, ({ type }) => {
+    if (type !== 'ChannelDestroyed' && type !== 'Vanished') return
+    off()
+    ended.resolve(undefined)
+  })
+  const cancel = () => hangUpChannel(ari, channelId, NORMAL_CLEARING)
+  return { channelId, number, failed: failed.promise, ended: ended.promise, cancel }
+}
+
+/** 404 is as good as done: the channel does not exist yet, and then comes back at its start, or no longer. */
+function hangUpChannel(ari: Ari, channelId: string, cause: number): void {
+  ari
+    .request('DELETE', `channels/${channelId}?reason_code=${cause}`, undefined, 'urgent')
+    .catch(() => undefined)
+}
+
+function creation(application: string, options: LegOptions): object {
+  const { channelId, number, callerId, callId, ringMs, maxTalkMs } = options
+  return {
+    endpoint: `PJSIP/${dialable(number)}@trunk`,
+    app: application,
+    appArgs: `${LEG},${callId}`,
+    channelId,
+    // `originator` would do too, but would tie the caller's identity to this leg.
+    formats: 'ulaw,alaw',
+    variables: {
+      // On a created channel the connected line, not the caller id, becomes the From of the INVITE.
+      'CONNECTEDLINE(num,i)': dialable(callerId),
+      'CONNECTEDLINE(num-pres)': 'allowed',
+      'TIMEOUT(absolute)': String(Math.ceil((ringMs + maxTalkMs) / 1000)),
+    },
+  }
+}
+
+/** Rebuilt from what a number may consist of: `/`, `@` and `&` would choose another destination. */
+function dialable(number: string): string {
+  if (!/^\+?[0-9]{3,15}$/.test(number)) throw new Error('not a number that can be dialled')
+  return number
+}
+
+/** What the caller is told, from the Q.850 cause and the SIP status that Asterisk reports. */
+function statusOf({
+  cause,
+  tech_cause: sip,
+}: Extract<ChannelEvent, { type: 'ChannelDestroyed' }>): Unanswered['status'] {
+  if (cause === 17 || cause === 21 || sip === 486 || sip === 600 || sip === 603) return 'busy'
+  if (cause === 18 || cause === 19 || sip === 408 || sip === 480) return 'no-answer'
+  return 'failed'
+}
