@@ -9,7 +9,8 @@ import { voice, type VoiceOptions } from './voice.ts'
 export type AriCallOptions = VoiceOptions & {
   id: string
   channelId: string
-  from: string | undefined
+  /** Asked when it is needed: which account's country reads the number is known only after the call has begun. */
+  from: () => string | undefined
   /** The party that this caller talks to already: a call that an earlier process left running. */
   adopted?: Answered
 }
@@ -115,9 +116,14 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   return {
     id,
     channelId,
-    from: options.from,
+    get from() {
+      return options.from()
+    },
     get goneAt() {
       return caller.goneAt()
+    },
+    get talking() {
+      return bridged && caller.goneAt() === undefined
     },
     answer: () => caller.act('POST', `${channel}/answer`),
     ...voice(ari, caller, options),

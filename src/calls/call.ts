@@ -15,7 +15,6 @@ export type PromptName =
   | 'pin-wrong'
   | 'pin-nothing'
   | 'goodbye'
-  | 'connecting'
   | 'number-not-active'
   | 'not-allowed'
   | 'party-busy'
@@ -56,6 +55,8 @@ export interface Call {
   readonly from: string | undefined
   /** The instant at which the caller was last known to be here, in milliseconds since the epoch; undefined while here. */
   readonly goneAt: number | undefined
+  /** Whether the caller and another party are joined. */
+  readonly talking: boolean
   answer(): Promise<void>
   /** Resolves when the prompts have been heard to their end. Keys pressed meanwhile are kept for the next `ask`. */
   play(...prompts: PromptName[]): Promise<void>

@@ -44,7 +44,7 @@ export type CallRecord = {
   dialStatus: DialStatus | undefined
 }
 
-type NewCall = Pick<CallRecord, 'id' | 'accountId' | 'vn' | 'from' | 'channelId'>
+type NewCall = Pick<CallRecord, 'id' | 'accountId' | 'vn' | 'from' | 'channelId' | 'startedAt'>
 
 /** Writes down that a caller is here. */
 export async function openCall(ctx: Context, call: NewCall): Promise<void> {
@@ -56,7 +56,6 @@ export async function openCall(ctx: Context, call: NewCall): Promise<void> {
     party: undefined,
     to: undefined,
     toChannelId: undefined,
-    startedAt: ctx.now(),
     ringingAt: undefined,
     answeredAt: undefined,
     endedAt: undefined,
@@ -107,7 +106,7 @@ export type Unanswered = { to: string; status: 'busy' | 'no-answer' | 'failed' }
 export async function endCall(
   ctx: Context,
   callId: string,
-  why: { unanswered?: Unanswered; endedAt?: number } = {},
+  why: { unanswered?: Unanswered | undefined; endedAt?: number | undefined } = {},
 ): Promise<void> {
   const endedAt = why.endedAt ?? ctx.now()
   await ctx.store.changeCall(callId, (call) => closing(call, endedAt, why.unanswered, ctx.newId()))

@@ -14,9 +14,10 @@ const SQLITE_FLOOR = [3, 51, 3] as const
 
 /**
  * The store on SQLite. `file` may be ':memory:'. Creates the file and brings its schema up to date.
+ * `onDue` is called after each commit that left an event for a receiver.
  * Throws when the file was written by a newer pinbridge, or is damaged: it is left untouched then.
  */
-export function openSqlite(file: string): Store {
+export function openSqlite(file: string, onDue: () => void = () => undefined): Store {
   const db = new Database(file, { timeout: 50 })
   try {
     prepare(db)
@@ -25,7 +26,7 @@ export function openSqlite(file: string): Store {
     throw error
   }
   const commit = groupCommit(db)
-  const { keep, ...events } = outbox(db, commit)
+  const { keep, ...events } = outbox(db, commit, onDue)
   return {
     ...accounts(db, commit),
     ...allocations(db, commit, keep),

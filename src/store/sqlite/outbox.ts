@@ -17,7 +17,7 @@ type Due = { id: string; type: Event['type']; account_id: string; body: string; 
 type Receiver = { settings: string; webhook_secret: string }
 
 /** The event table: written with the change it tells, read until its receiver has taken it. */
-export function outbox(db: Database, commit: Commit): Outbox {
+export function outbox(db: Database, commit: Commit, onDue: () => void): Outbox {
   const insert = db.prepare<[string, string, string, string, string, string | null]>(
     `insert into event (id, account_id, type, body, state, due_at) values (?, ?, ?, ?, ?, ?)`,
   )
@@ -60,6 +60,8 @@ export function outbox(db: Database, commit: Commit): Outbox {
       const state = endpoint === undefined ? 'no_receiver' : 'waiting'
       const dueAt = endpoint === undefined ? null : text(event.at)
       insert.run(event.id, event.accountId, event.type, JSON.stringify(event), state, dueAt)
+      // The transaction ends within this turn of the event loop.
+      if (dueAt !== null) setImmediate(onDue)
     }
   }
 

@@ -1,0 +1,77 @@
+import { createServer, type Server } from 'node:http'
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express'
+import helmet from 'helmet'
+import type { Logger } from 'pino'
+import type { Context } from '../engine/context.ts'
+import { dialects as allDialects, type DialectDoor } from './dialects/index.ts'
+import { isBadRequest, noted } from './fields.ts'
+import { health, type Ready } from './health.ts'
+
+export type ApiParts = { ctx: Context; log: Logger; ready: Ready; dialects?: DialectDoor[] }
+
+/** All HTTP doors. Each dialect owns its prefix, its login check and the shape of its errors. */
+export function createApi({ ctx, log, ready, dialects = Object.values(allDialects) }: ApiParts): Express {
+  const app = express()
+  app.disable('x-powered-by').disable('etag')
+  // No door reads the query, so that `?pin=1&pin=2` cannot mean anything to anybody.
+  app.set('query parser', false)
+  app.use(helmet(), accessLog(ctx, log))
+  app.use((_req, res, next) => {
+    res.set('Cache-Control', 'no-store')
+    next()
+  })
+  app.use(health(ready))
+  for (const { prefix, router } of dialects) app.use(prefix, router(ctx))
+  app.use((_req, res) => {
+    res.status(404).json({ error: 'not_found' })
+  })
+  app.use(refuse)
+  return app
+}
+
+/** Starts to listen; rejects when the address is taken. The time-outs cut off clients that send a header or body drop by drop. */
+export function listen(app: Express, { host, port }: { host: string; port: number }): Promise<Server> {
+  const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }
+  const server = createServer(timeouts, app)
+  server.maxConnections = 512
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve(server)
+    })
+  })
+}
+
+/** One line a request: which route and how it ended, never a path, query, body or number as they were sent. */
+function accessLog(ctx: Context, log: Logger): RequestHandler {
+  return (req, res, next) => {
+    const started = performance.now()
+    const requestId = ctx.newId()
+    noted(res).requestId = requestId
+    res.set('X-Request-Id', requestId)
+    res.once('close', () => {
+      const { account, bug } = noted(res)
+      const ms = Math.round(performance.now() - started)
+      const route = routeOf(req)
+      const line = { requestId, method: req.method, route, status: res.statusCode, ms, account: account?.sid }
+      if (bug !== undefined) log.error({ ...line, err: bug }, 'request failed')
+      else if (!res.writableFinished) log.warn(line, 'request broken off')
+      else if (account === undefined && res.statusCode === 200) log.debug(line, 'request')
+      else log.info(line, 'request')
+    })
+    next()
+  }
+}
+
+function routeOf(req: Request): string {
+  const { route } = req as { route?: { path: string | string[] } }
+  return route === undefined ? 'none' : `${req.baseUrl}${[route.path].flat()[0] ?? ''}`
+}
+
+const refuse: ErrorRequestHandler = (error: unknown, _req, res, next) => {
+  if (!isBadRequest(error)) noted(res).bug = error
+  if (res.headersSent) return next(error)
+  if (isBadRequest(error)) res.status(400).json({ error: 'bad_request' })
+  else res.status(500).json({ error: 'internal' })
+}

@@ -1,0 +1,111 @@
+import {
+  getCountryCallingCode,
+  isSupportedCountry,
+  parsePhoneNumberFromString as parse,
+  type PhoneNumber,
+} from 'libphonenumber-js/max'
+import type { AccountSettings } from './accounts.ts'
+import { Refusal } from './errors.ts'
+
+/** What a client may write between the digits. All else, letters and extensions too, makes it no number. */
+const WRITTEN = /^\+?[\d ().-]{3,40}$/
+const E164 = /^\+[1-9]\d{6,14}$/
+
+/**
+ * A number as a client of the account writes it -> E.164, rebuilt from its digits.
+ * Understood: `+`, `00`, national with or without a leading 0 (docs/dialects/greenpin.md, "Numbers").
+ * It need only be possible: numbering plans grow faster than their tables.
+ * Throws Refusal 'invalid_number', also for other countries unless the account takes them.
+ */
+export function accountNumber(
+  raw: string,
+  settings: Pick<AccountSettings, 'country' | 'internationalNumbers'>,
+) {
+  const number = toE164(raw, settings.country)
+  if (number === undefined || !mayBeRung(number, settings)) {
+    throw new Refusal('invalid_number', 'not a telephone number that this account may use')
+  }
+  return number
+}
+
+/** A virtual number as a client writes it -> E.164. Its country does not matter: owning it does. Throws Refusal 'invalid_number'. */
+export function virtualNumber(raw: string, country: string): string {
+  const number = toE164(raw, country)
+  if (number === undefined) throw new Refusal('invalid_number', 'not a telephone number')
+  return number
+}
+
+/** Whether the account's settings let this E.164 number be called: its own country, or any where it says so. */
+export function mayBeRung(
+  e164: string,
+  settings: Pick<AccountSettings, 'country' | 'internationalNumbers'>,
+): boolean {
+  if (settings.internationalNumbers) return true
+  const phone = parse(e164)
+  const home = settings.country
+  if (!phone || !isSupportedCountry(home)) return false
+  // Countries share calling codes (+1, +7, +44); a number that its plan does not place counts as home.
+  return phone.country ? phone.country === home : phone.countryCallingCode === getCountryCallingCode(home)
+}
+
+/**
+ * The caller as SIP tells it -> E.164; undefined for anonymous, withheld, internal and hostile ones.
+ * `+44…`, `0044…`, `07…`, `44…`, with spaces, `tel:`, `;user=phone` and `%2B` are one and the same caller.
+ */
+export function callerNumber(raw: string, country: string): string | undefined {
+  return fromSip(raw, country)
+}
+
+/** The number that was dialled, as a trunk tells it -> E.164. Without a country only international forms, with or without `+`. */
+export function dialledNumber(raw: string, country: string | undefined): string | undefined {
+  return fromSip(raw, country)
+}
+
+/** For log lines: `+91…44`. Which country, and enough to tell two callers apart. */
+export function maskNumber(e164: string | undefined): string {
+  if (e164 === undefined) return 'withheld'
+  return E164.test(e164) ? `${e164.slice(0, 3)}…${e164.slice(-2)}` : '…'
+}
+
+function fromSip(raw: string, country: string | undefined): string | undefined {
+  if (raw.length > 128) return undefined
+  const [user = ''] = raw
+    .trim()
+    .replace(/^tel:|^sips?:([^@]*)@.*$/i, '$1')
+    .split(';')
+  const written = user.replaceAll(/%2b/gi, '+').replaceAll('%20', ' ').trim()
+  if (!WRITTEN.test(written)) return undefined
+  const digits = written.replaceAll(/\D/g, '')
+  if (written.startsWith('+') || digits.startsWith('00')) return international(digits)
+  const home = national(digits, country)
+  if (home?.isValid()) return canonical(home)
+  // Many trunks leave out the `+`.
+  const abroad = parse(`+${digits}`)
+  if (abroad?.isValid()) return canonical(abroad)
+  return canonical(home) ?? (country === undefined ? canonical(abroad) : undefined)
+}
+
+function toE164(raw: string, country: string): string | undefined {
+  if (!WRITTEN.test(raw)) return undefined
+  const digits = raw.replaceAll(/\D/g, '')
+  if (raw.startsWith('+') || digits.startsWith('00')) return international(digits)
+  const home = national(digits, country)
+  // `447911123456` in an Indian account is nobody's number there, but somebody's in Britain: not ours to guess.
+  if (home && !home.isValid() && parse(`+${digits}`)?.isValid()) return undefined
+  return canonical(home)
+}
+
+function international(digits: string): string | undefined {
+  return canonical(parse(`+${digits.replace(/^00/, '')}`))
+}
+
+function national(digits: string, country: string | undefined): PhoneNumber | undefined {
+  if (country === undefined || !isSupportedCountry(country)) return undefined
+  return parse(digits, { defaultCountry: country, extract: false })
+}
+
+/** Reading it again must give the same: `+4400909…` and `+440909…` would otherwise be two spellings of one number. */
+function canonical(phone: PhoneNumber | undefined): string | undefined {
+  if (!phone?.isPossible() || !E164.test(phone.number)) return undefined
+  return parse(phone.number)?.number === phone.number ? phone.number : undefined
+}
