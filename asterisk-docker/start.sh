@@ -13,7 +13,7 @@
 #   TRUNK_MATCH    addresses or networks that calls may come from       TRUNK_HOST
 #   MEDIA_ADDRESS  address for audio, bound and offered; empty lets     SIP_HOST unless 0.0.0.0
 #                  each call choose by its route
-#   DTMF_MODE      how digits arrive: auto_info, auto, rfc4733, ...     auto_info
+#   DTMF_MODE      `auto` hears RFC 4733 and SIP INFO, and tones in the     auto
 #   APPLICATION    name of the Stasis application                       pinbridge
 #   MAX_CALLS      channels before new calls are refused with 503       2000
 #   DATA_DIR       where everything that changes is kept                /srv/asterisk
@@ -22,7 +22,7 @@ set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 : "${ARI_HOST:=127.0.0.1}" "${ARI_PORT:=8088}" "${SIP_HOST:=0.0.0.0}" "${SIP_PORT:=5060}"
 : "${RTP_START:=20000}" "${RTP_END:=29999}" "${TRUNK_HOST:=127.0.0.1}" "${TRUNK_PORT:=5080}"
-: "${TRUNK_MATCH:=$TRUNK_HOST}" "${DTMF_MODE:=auto_info}" "${APPLICATION:=pinbridge}" "${MAX_CALLS:=2000}"
+: "${TRUNK_MATCH:=$TRUNK_HOST}" "${DTMF_MODE:=auto}" "${APPLICATION:=pinbridge}" "${MAX_CALLS:=2000}"
 : "${DATA_DIR:=/srv/asterisk}" "${ARI_PASSWORD:=}"
 if [ -z "${MEDIA_ADDRESS:-}" ] && [ "$SIP_HOST" != 0.0.0.0 ]; then MEDIA_ADDRESS=$SIP_HOST; fi
 

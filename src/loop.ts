@@ -5,9 +5,9 @@ const MOST_BACK_OFF_MS = 15_000
 /** A piece of work that repeats itself for as long as the application runs. */
 export type Loop = {
   /** Run soon: something new may be due. Many calls make one run. Does not shorten a back-off. */
-  wake(): void
+  wake: () => void
   /** Ends after the run under way. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 export type LoopOptions = {

@@ -11,6 +11,7 @@ type Model = { id: string; subTypes?: string[]; properties: Record<string, Prope
 /** What the product reads; the models that these mention come along. */
 const WANTED = [
   'StasisStart',
+  'StasisEnd',
   'ChannelDestroyed',
   'ChannelDtmfReceived',
   'PlaybackFinished',

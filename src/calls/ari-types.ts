@@ -101,6 +101,14 @@ export type PlaybackFinished = {
   playback: Playback
 }
 
+export type StasisEnd = {
+  type: 'StasisEnd'
+  asterisk_id?: string
+  application: string
+  timestamp: string
+  channel: Channel
+}
+
 export type StasisStart = {
   type: 'StasisStart'
   asterisk_id?: string

@@ -35,7 +35,9 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
 
   const off = ari.onChannel(channelId, (event) => {
     if (event.type === 'ChannelDtmfReceived') keyed(event)
-    else if (event.type === 'ChannelDestroyed') gone(Date.now())
+    // A channel that came from outside ends with this: Asterisk 22.10.1 does not tell its destruction any more. Nothing
+    // but a hang-up takes it out of the application, since we never send it anywhere.
+    else if (event.type === 'StasisEnd' || event.type === 'ChannelDestroyed') gone(Date.now())
     else if (event.type === 'Vanished') gone(event.lastSeenAt)
   })
 

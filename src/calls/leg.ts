@@ -53,6 +53,9 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
         return event.dialstatus === 'ANSWER' ? answered() : undefined
       case 'Seen':
         return event.channel.state === 'Up' ? answered() : started()
+      case 'StasisEnd':
+        // Before an answer the reason is wanted, and only the destruction names it.
+        return phase === 'answered' ? gone('failed') : undefined
       case 'ChannelDestroyed':
         return gone(statusOf(event))
       case 'Vanished':
@@ -108,7 +111,7 @@ export function watchLeg(ari: Ari, { channelId, number }: Answered): Leg {
   const failed = deferred<Unanswered>()
   const ended = deferred<undefined>()
   const off = ari.onChannel(channelId, ({ type }) => {
-    if (type !== 'ChannelDestroyed' && type !== 'Vanished') return
+    if (type !== 'StasisEnd' && type !== 'ChannelDestroyed' && type !== 'Vanished') return
     off()
     ended.resolve(undefined)
   })

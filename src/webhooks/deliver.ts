@@ -93,7 +93,7 @@ export function startDelivery(options: DeliverOptions): Loop {
   const loop = startLoop(() => deliverDue(desk), { now: options.now, onError })
   return {
     wake: desk.wake,
-    async stop() {
+    stop: async () => {
       await loop.stop()
       await finish(desk)
       await keepOutcomes(desk).catch(onError)

@@ -41,7 +41,7 @@ export function post(
     })
     const settle = (error: Error) => (answer ? resolve(answer) : reject(error))
     request.on('error', settle)
-    request.on('close', () => settle(new Error('connection closed')))
+    request.on('close', () => settle(Object.assign(new Error('no answer'), { code: 'ECONNRESET' })))
     request.end(body)
   })
 }

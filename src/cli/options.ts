@@ -1,0 +1,46 @@
+import { InvalidArgumentError, Option } from 'commander'
+import { isSupportedCountry } from 'libphonenumber-js/max'
+
+// Parsers of option values. Each throws commander's InvalidArgumentError, which ends in exit code 64.
+
+export function accountName(value: string): string {
+  const name = value.trim()
+  if (/^[^\p{Cc}]{1,100}$/u.test(name)) return name
+  throw new InvalidArgumentError('Expected 1 to 100 printable characters.')
+}
+
+export function sid(value: string): string {
+  if (/^[a-z0-9][a-z0-9_-]{1,62}$/i.test(value)) return value
+  throw new InvalidArgumentError('Expected 2 to 63 letters, digits, - and _: it becomes part of addresses.')
+}
+
+export function countryCode(value: string): string {
+  const code = value.toUpperCase()
+  if (isSupportedCountry(code)) return code
+  throw new InvalidArgumentError('Expected two letters of ISO 3166-1, such as IN.')
+}
+
+export function timeZone(value: string): string {
+  const invalid = new InvalidArgumentError(
+    'Expected a name of the IANA time zone database, such as Asia/Kolkata.',
+  )
+  if (!/^[A-Za-z]/.test(value)) throw invalid
+  try {
+    // Its own canonical name may be an outdated one (Asia/Calcutta), so the name stays as given.
+    new Intl.DateTimeFormat('en', { timeZone: value })
+    return value
+  } catch {
+    throw invalid
+  }
+}
+
+export function ringSeconds(value: string): number {
+  const seconds = Number(value)
+  if (/^\d+$/.test(value) && seconds >= 5 && seconds <= 120) return seconds
+  throw new InvalidArgumentError('Expected whole seconds, 5 to 120.')
+}
+
+/** `--json`, which every command takes. */
+export function jsonOption(): Option {
+  return new Option('--json', 'print one JSON document for scripts, errors too')
+}

@@ -1,0 +1,30 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import type { Config } from '../config.ts'
+import type { Account } from '../engine/accounts.ts'
+import { Refusal } from '../engine/errors.ts'
+import type { Store } from '../engine/store.ts'
+import { openSqlite } from '../store/sqlite.ts'
+
+/** The database of the data folder. */
+export function databaseFile(config: Config): string {
+  return path.join(config.data, 'pinbridge.db')
+}
+
+/** Does something with the store, which the application may have open at the same time, and closes it. */
+export async function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
+  mkdirSync(config.data, { recursive: true, mode: 0o700 })
+  const store = openSqlite(databaseFile(config))
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Throws Refusal 'not_found'. */
+export async function accountBySid(store: Store, sid: string): Promise<Account> {
+  const account = (await store.accounts()).find((one) => one.sid === sid)
+  if (!account) throw new Refusal('not_found', `no account has the sid ${sid}: see pinbridge account list`)
+  return account
+}

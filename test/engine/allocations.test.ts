@@ -1,0 +1,247 @@
+import { beforeEach, describe, expect, test } from '@jest/globals'
+import type { Account } from '../../src/engine/accounts.ts'
+import { createAllocation, type WantedAllocation } from '../../src/engine/allocate.ts'
+import { endAllocation, endDueAllocations, readAllocation } from '../../src/engine/allocations.ts'
+import { joinByPin, whoIsCalling } from '../../src/engine/membership.ts'
+import { isWeak } from '../../src/engine/pins.ts'
+import {
+  A,
+  B,
+  VN1,
+  VN2,
+  VN3,
+  STRANGER,
+  eventsOf,
+  testAccount,
+  testContext,
+  wantedAllocation,
+  type TestContext,
+} from '../support/context.ts'
+
+let ctx: TestContext
+let account: Account
+beforeEach(async () => {
+  ctx = testContext()
+  account = await testAccount(ctx)
+})
+
+const create = (change?: Partial<WantedAllocation>) =>
+  createAllocation(ctx, account, wantedAllocation(change))
+const refusal = (code: string) => expect.objectContaining({ name: 'Refusal', code })
+const types = async () => (await eventsOf(ctx)).map(({ type }) => type)
+const key = (vn: string, pin: string, caller: string | undefined) =>
+  joinByPin(ctx, { account, vn, pin, caller, callId: ctx.newId() })
+const who = (vn: string, caller: string | undefined) => whoIsCalling(ctx, account, vn, caller)
+
+describe('creating', () => {
+  test('what the client leaves out comes from the account', async () => {
+    const made = await create({ a: { numbers: [A], vns: [VN1, VN2] }, b: { numbers: [B], vns: [] } })
+    expect(made).toMatchObject({ usage: 'twoway', state: 'active', endedAt: undefined })
+    expect(made.a.pin).toMatch(/^\d{4}$/)
+    expect(made.b).toEqual({ numbers: [B], vns: [VN1, VN2], pin: undefined })
+    expect(made.deallocateAt - made.createdAt).toBe(170 * 86_400_000)
+  })
+
+  test('a longer life than the account allows is cut, a shorter one kept', async () => {
+    const long = await create({ durationMs: 400 * 86_400_000 })
+    expect(long.deallocateAt - ctx.now()).toBe(170 * 86_400_000)
+    await endAllocation(ctx, account, long.id)
+    const short = await create({ durationMs: 20_000 })
+    expect(short.deallocateAt - ctx.now()).toBe(20_000)
+  })
+
+  test('each list is kept in order, once each', async () => {
+    const a = { numbers: ['07987686144', '+919812345678', '7987686144'], vns: [VN3, VN1, VN3], pin: '1' }
+    expect((await create({ a })).a).toEqual({ numbers: [A, STRANGER], vns: [VN3, VN1], pin: '1' })
+  })
+
+  test.each<[string, Partial<WantedAllocation>]>([
+    ['missing', { transactionId: ' ' }],
+    ['invalid', { transactionId: 'x'.repeat(256) }],
+    ['invalid', { transactionId: 'a\u0000b' }],
+    ['invalid', { transactionId: '\ud800' }],
+    ['missing', { a: { numbers: [], vns: [VN1] }, b: { numbers: [], vns: [VN1] } }],
+    ['missing', { a: { numbers: [A], vns: [] }, b: { numbers: [B], vns: [] } }],
+    ['invalid', { a: { numbers: Array.from({ length: 11 }, (_, i) => `98123456${10 + i}`), vns: [VN1] } }],
+    ['invalid', { a: { numbers: [A], vns: Array.from({ length: 51 }, () => VN1) } }],
+    ['invalid', { a: { numbers: [A], vns: [VN1], pin: '1234567890' } }],
+    ['invalid', { a: { numbers: [A], vns: [VN1], pin: '12a' } }],
+    ['invalid', { a: { numbers: [A], vns: [VN1], pinLength: 0 } }],
+    ['invalid', { a: { numbers: [A], vns: [VN1], pinLength: 10 } }],
+    ['invalid', { a: { numbers: [A], vns: [VN1], pinLength: 1.5 } }],
+    ['invalid', { durationMs: 0 }],
+    ['invalid', { durationMs: NaN }],
+    ['invalid_number', { a: { numbers: ['1/sip:x@evil'], vns: [VN1] } }],
+    ['invalid_number', { a: { numbers: ['+442079460000'], vns: [VN1] } }],
+    ['invalid_number', { a: { numbers: [A], vns: ['vn'] } }],
+    ['invalid_number', { a: { numbers: [VN2], vns: [VN1] } }],
+    ['same_number_in_both_parties', { a: { numbers: [A, '09956555625'], vns: [VN1] } }],
+    ['forbidden', { a: { numbers: [A], vns: ['+916292134400'] } }],
+  ])('%s: %j', async (code, change) => {
+    await expect(create(change)).rejects.toEqual(refusal(code))
+    expect(await eventsOf(ctx)).toEqual([])
+  })
+
+  test("another account's virtual number is as forbidden as nobody's", async () => {
+    const other = await testAccount(ctx, { sid: 'other', vns: ['+916292134400'] })
+    await expect(create({ a: { numbers: [A], vns: ['+916292134400'] } })).rejects.toEqual(
+      refusal('forbidden'),
+    )
+    await expect(createAllocation(ctx, other, wantedAllocation())).rejects.toEqual(refusal('forbidden'))
+  })
+
+  test('a transaction id is free again once its allocation has ended', async () => {
+    const first = await create({ transactionId: 'order-id' })
+    const again = { transactionId: 'order-id', a: { numbers: [A], vns: [VN1] } }
+    await expect(create(again)).rejects.toEqual(refusal('duplicate_transaction'))
+    await endAllocation(ctx, account, first.id)
+    await expect(create(again)).resolves.toMatchObject({ transactionId: 'order-id' })
+  })
+
+  test("what has run out is in nobody's way, even if the sweeper is late", async () => {
+    const first = await create({ transactionId: 'order-id', durationMs: 20_000 })
+    ctx.clock.ms += 20_000
+    const second = await create({ transactionId: 'order-id' })
+    expect(second.id).not.toBe(first.id)
+    expect(await types()).toEqual(['allocation.ended'])
+  })
+})
+
+describe('PINs', () => {
+  test('two on one virtual number are never the same, whatever party they are of', async () => {
+    await create()
+    for (const party of ['a', 'b'] as const) {
+      const same = { numbers: [STRANGER], vns: [VN1], pin: '713' }
+      const change = party === 'a' ? { a: same } : { b: same, a: { numbers: [A], vns: [VN3], pin: '5' } }
+      await expect(create(change)).rejects.toEqual(refusal('pin_taken'))
+    }
+  })
+
+  test('both parties may have the same one only if they share no virtual number', async () => {
+    const b = { numbers: [B], vns: [VN2, VN1], pin: '713' }
+    await expect(create({ b })).rejects.toEqual(refusal('pin_taken'))
+    await expect(create({ b: { ...b, vns: [VN2] } })).resolves.toMatchObject({ b: { pin: '713' } })
+  })
+
+  test('one that is deallocated can be used for the next', async () => {
+    const first = await create()
+    await endAllocation(ctx, account, first.id)
+    await expect(create()).resolves.toMatchObject({ a: { pin: '713' } })
+  })
+
+  test('a drawn one is never that of the other party', async () => {
+    account.settings.pinEnabled = { a: true, b: true }
+    const b = { numbers: [B], vns: [VN2], pin: '0' }
+    for (let left = 9; left > 0; left--) {
+      const made = await create({ a: { numbers: [A], vns: [VN1], pinLength: 1 }, b })
+      expect(made.a.pin).not.toBe('0')
+      await endAllocation(ctx, account, made.id)
+    }
+    const both = { numbers: [A], vns: [VN1], pinLength: 1 }
+    const { a, b: other } = await create({ a: both, b: { ...both, numbers: [B] } })
+    expect(a.pin).not.toBe(other.pin)
+  })
+
+  test('all of a length are given out, none twice, then there is none', async () => {
+    const a = { numbers: [A], vns: [VN1, VN2], pinLength: 3 }
+    const given = new Set<string>()
+    for (let i = 0; i < 1000 - 26; i++) {
+      const { pin = '' } = (await create({ a, b: { numbers: [B], vns: [] } })).a
+      expect(isWeak(pin)).toBe(false)
+      given.add(pin)
+    }
+    expect(given.size).toBe(1000 - 26)
+    const b = { numbers: [B], vns: [] }
+    await expect(create({ a, b })).rejects.toEqual(refusal('no_free_pin'))
+    await expect(create({ a: { ...a, vns: [VN3] }, b })).resolves.toBeDefined()
+    await expect(create({ a: { ...a, pinLength: 4 }, b })).resolves.toBeDefined()
+  })
+
+  test('racers for the last ones each get another, and the slowest none', async () => {
+    const a = { numbers: [A], vns: [VN1], pinLength: 1 }
+    const racers = Array.from({ length: 15 }, () => create({ a, b: { numbers: [B], vns: [VN1] } }))
+    const results = await Promise.allSettled(racers)
+    const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value.a.pin] : []))
+    expect(new Set(made).size).toBe(10)
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toEqual(refusal('no_free_pin'))
+  })
+
+  test('a draw that always hits a taken PIN ends', async () => {
+    const stubborn = testContext(() => 0)
+    const own = await testAccount(stubborn)
+    const one = { a: { numbers: [A], vns: [VN1], pinLength: 2 }, b: { numbers: [B], vns: [VN1] } }
+    const pins = []
+    for (let i = 0; i < 100; i++)
+      pins.push((await createAllocation(stubborn, own, wantedAllocation(one))).a.pin)
+    expect(new Set(pins).size).toBe(100)
+    await expect(createAllocation(stubborn, own, wantedAllocation(one))).rejects.toEqual(
+      refusal('no_free_pin'),
+    )
+  })
+})
+
+describe('ending', () => {
+  test('by hand: once, with one event, and the PINs are gone', async () => {
+    const { id } = await create()
+    const ended = await endAllocation(ctx, account, id)
+    expect(ended).toMatchObject({ state: 'vault', endedAt: ctx.now() })
+    await expect(endAllocation(ctx, account, id)).rejects.toEqual(refusal('deleted'))
+    expect(await key(VN1, '713', STRANGER)).toEqual(refusal('not_found'))
+    expect(await who(VN1, A)).toEqual({ kind: 'ask', membership: undefined })
+    const [event, ...others] = await eventsOf(ctx)
+    expect(others).toEqual([])
+    expect(event).toMatchObject({
+      type: 'allocation.ended',
+      at: ctx.now(),
+      allocationId: id,
+      a: { numbers: [A], vns: [VN1], pin: '713' },
+      b: { numbers: [B], vns: [VN2], pin: '884' },
+      usage: 'twoway',
+    })
+  })
+
+  test.each([20_000, 1_200_000, 86_400_000 * 24.9, 86_400_000 * 170])(
+    'by policy: after %d ms, never before',
+    async (durationMs) => {
+      const { id } = await create({ durationMs })
+      ctx.clock.ms += durationMs - 1
+      expect(await endDueAllocations(ctx)).toEqual({ ended: 0, more: false })
+      expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'active' })
+      ctx.clock.ms += 1
+      expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'vault' })
+      expect(await endDueAllocations(ctx)).toEqual({ ended: 1, more: false })
+      expect(await endDueAllocations(ctx)).toEqual({ ended: 0, more: false })
+      expect(await types()).toEqual(['allocation.ended'])
+    },
+  )
+
+  test('past its time it has ended for everybody, whether or not it was swept', async () => {
+    const { id } = await create({ durationMs: 20_000 })
+    account.settings.pinEnabled.a = false
+    expect(await who(VN1, A)).toMatchObject({ kind: 'known' })
+    ctx.clock.ms += 20_000
+    expect(await who(VN1, A)).toEqual({ kind: 'ask', membership: undefined })
+    expect(await key(VN1, '713', A)).toEqual(refusal('not_found'))
+    await expect(endAllocation(ctx, account, id)).rejects.toEqual(refusal('deleted'))
+    await expect(endAllocation(ctx, account, id)).rejects.toEqual(refusal('deleted'))
+    expect(await types()).toEqual(['allocation.ended'])
+  })
+
+  test('many at once are ended in batches', async () => {
+    for (let i = 0; i < 130; i++)
+      await create({ a: { numbers: [A], vns: [VN1] }, b: { numbers: [B], vns: [] }, durationMs: 1_000 })
+    ctx.clock.ms += 1_000
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 100, more: true })
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 30, more: false })
+    expect(await types()).toHaveLength(130)
+  })
+
+  test('of other accounts: neither read nor ended', async () => {
+    const other = await testAccount(ctx, { sid: 'other', vns: [] })
+    const { id } = await create()
+    await expect(readAllocation(ctx, other, id)).rejects.toEqual(refusal('not_found'))
+    await expect(endAllocation(ctx, other, id)).rejects.toEqual(refusal('not_found'))
+    expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'active' })
+  })
+})

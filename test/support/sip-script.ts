@@ -1,0 +1,195 @@
+/** What a phone does once the call is up, one thing after another. */
+export type Step =
+  | { do: 'wait'; ms: number }
+  /** Keys as RFC 4733 events in the audio. */
+  | { do: 'keys'; digits: string }
+  /** Keys as SIP INFO, application/dtmf-relay. */
+  | { do: 'info'; digits: string }
+  | { do: 'hangUp' }
+  | { do: 'waitForHangUp' }
+
+export type Caller = {
+  /** What the From header says; `[field0]` takes it from the row of the call. */
+  from: string
+  /** Undefined: the call is answered. Else the final status that is expected instead. */
+  refusedWith?: number
+  steps: Step[]
+  /** More lines for the INVITE. */
+  headers?: string[]
+}
+
+export type Callee =
+  | { answers: 'after'; ringMs: number; steps: Step[] }
+  /** Rings until the other side gives up. */
+  | { answers: 'never' }
+  | { answers: 'refuses'; status: number }
+
+/** SIPp sends RFC 4733 events with this payload type. */
+const EVENTS = 96
+const SDP = `Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=phone 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0 ${EVENTS}
+a=rtpmap:0 PCMU/8000
+a=rtpmap:${EVENTS} telephone-event/8000
+a=fmtp:${EVENTS} 0-16`
+
+const EMPTY = 'Content-Length: 0\n'
+
+/** A SIPp scenario that places a call. */
+export function callerScript({ from, refusedWith, steps, headers = [] }: Caller): string {
+  const request = (method: string, cseq: number, rest: string) =>
+    [
+      `${method} ${method === 'INVITE' ? 'sip:[service]@[remote_ip]:[remote_port]' : '[next_url]'} SIP/2.0`,
+      'Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]',
+      `From: <sip:${from}@[local_ip]:[local_port]>;tag=[pid]c[call_number]`,
+      `To: <sip:[service]@[remote_ip]:[remote_port]>${method === 'INVITE' ? '' : '[peer_tag_param]'}`,
+      'Call-ID: [call_id]',
+      `CSeq: ${cseq} ${method}`,
+      'Contact: <sip:phone@[local_ip]:[local_port]>',
+      'Max-Forwards: 70',
+      ...(method === 'INVITE' ? headers : []),
+      rest,
+    ].join('\n')
+  const ack = send(request('ACK', 1, EMPTY))
+  const refused = [...recvResponse(refusedWith ?? 200), ack]
+  const answered = [
+    ...recvResponse(200, 'rrs="true"'),
+    ack,
+    ...during(steps, (method, cseq, rest) => request(method, cseq, rest)),
+  ]
+  return scenario([send(request('INVITE', 1, SDP)), ...(refusedWith === undefined ? answered : refused)])
+}
+
+/** A SIPp scenario that takes calls: the same for every number, or one behaviour for each. */
+export function calleeScript(behaviour: Callee | Record<string, Callee>): string {
+  const reply = (status: string, rest: string) =>
+    [
+      `SIP/2.0 ${status}`,
+      ...[
+        '[last_Via:]',
+        '[last_From:]',
+        '[last_To:];tag=[pid]s[call_number]',
+        '[last_Call-ID:]',
+        '[last_CSeq:]',
+      ],
+      'Contact: <sip:phone@[local_ip]:[local_port]>',
+      rest,
+    ].join('\n')
+  const alike = 'answers' in behaviour
+  const rows: [string, Callee][] = alike ? [['', behaviour as Callee]] : Object.entries(behaviour)
+  const choose = rows.map(([number], n) => ({ number, label: n + 1 }))
+  const actions = alike
+    ? []
+    : [
+        '<ereg regexp="sip:([+0-9]+)@" search_in="msg" check_it="true" assign_to="line,number"/>',
+        ...choose.flatMap(({ number, label }) => [
+          `<strcmp assign_to="order${label}" variable="number" value="${number}"/>`,
+          `<test assign_to="is${label}" variable="order${label}" compare="equal" value="0"/>`,
+        ]),
+      ]
+  const lines = [
+    `<recv request="INVITE" rrs="true"><action>${actions.join('')}</action></recv>`,
+    ...(alike ? [] : choose.map(({ label }) => `<nop next="${label}" test="is${label}"/>`)),
+    // Each behaviour is a block of its own; all end at label 90.
+    ...rows.flatMap(([, callee], n) => [
+      ...(alike ? [] : [`<label id="${n + 1}"/>`]),
+      ...taking(callee, 10 * (n + 1), reply),
+      '<nop next="90"/>',
+    ]),
+    '<label id="90"/>',
+    ...(alike ? [] : ['<Reference variables="line"/>']),
+  ]
+  return scenario(lines)
+}
+
+function taking(callee: Callee, label: number, reply: (status: string, rest: string) => string): string[] {
+  if (callee.answers === 'refuses')
+    return [send(reply(`${callee.status} No`, EMPTY), true), '<recv request="ACK"/>']
+  const ringing = send(reply('180 Ringing', EMPTY))
+  const cancelled = [
+    send(reply('200 OK', EMPTY).replace(';tag=[pid]s[call_number]', '')),
+    send(
+      reply('487 Request Terminated', EMPTY).replace('[last_CSeq:]', 'CSeq: [last_cseq_number] INVITE'),
+      true,
+    ),
+    '<recv request="ACK"/>',
+    '<nop next="90"/>',
+  ]
+  if (callee.answers === 'never') return [ringing, '<recv request="CANCEL"/>', ...cancelled]
+  return [
+    ringing,
+    `<recv request="CANCEL" timeout="${callee.ringMs}" ontimeout="${label}"/>`,
+    ...cancelled,
+    `<label id="${label}"/>`,
+    send(reply('200 OK', SDP), true).replaceAll('[last_', '[last_'),
+    '<recv request="ACK" rrs="true"/>',
+    ...during(callee.steps, (method, cseq, rest) => inDialog(method, cseq, rest)),
+  ]
+}
+
+/** A request of the called party: its From is what the INVITE called To. */
+function inDialog(method: string, cseq: number, rest: string): string {
+  return [
+    `${method} [next_url] SIP/2.0`,
+    'Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]',
+    'From[last_To:value]',
+    'To[last_From:value]',
+    '[last_Call-ID:]',
+    `CSeq: ${cseq} ${method}`,
+    'Max-Forwards: 70',
+    rest,
+  ].join('\n')
+}
+
+function during(steps: Step[], request: (method: string, cseq: number, rest: string) => string): string[] {
+  let cseq = 1
+  return steps.flatMap((step) => {
+    switch (step.do) {
+      case 'wait':
+        return [`<pause milliseconds="${step.ms}"/>`]
+      case 'keys':
+        return [`<nop><action><exec play_dtmf="${step.digits}"/></action></nop>`]
+      case 'info':
+        return Array.from(step.digits).flatMap((digit) => {
+          const body = `Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=${digit}\nDuration=100`
+          return [
+            send(request('INFO', ++cseq, body), true),
+            '<recv response="200"/>',
+            '<pause milliseconds="120"/>',
+          ]
+        })
+      case 'hangUp':
+        return [send(request('BYE', ++cseq, EMPTY), true), '<recv response="200"/>']
+      case 'waitForHangUp':
+        return ['<recv request="BYE"/>', send(OK)]
+    }
+  })
+}
+
+const OK = `SIP/2.0 200 OK
+[last_Via:]
+[last_From:]
+[last_To:]
+[last_Call-ID:]
+[last_CSeq:]
+Content-Length: 0
+`
+
+function recvResponse(status: number, attributes = ''): string[] {
+  const provisional = [100, 180, 183].map((code) => `<recv response="${code}" optional="true"/>`)
+  return [...provisional, `<recv response="${status}" ${attributes}/>`]
+}
+
+function send(message: string, again = false): string {
+  return `<send${again ? ' retrans="500"' : ''}><![CDATA[\n\n${message}\n]]></send>`
+}
+
+function scenario(lines: string[]): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="phone">\n${lines.join('\n')}\n</scenario>\n`
+}

@@ -1,0 +1,271 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { createWriteStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from '@jest/globals'
+import { placeCall, takeCalls, type Phone, type PhoneLine } from './phone.ts'
+import type { Callee, Caller } from './sip-script.ts'
+import { until } from './until.ts'
+import { webhookSink, type Sink } from './webhook-sink.ts'
+
+const run = promisify(execFile)
+const CHECKOUT = path.resolve(import.meta.dirname, '../..')
+const CLI = path.join(CHECKOUT, 'src/cli.ts')
+/** The first start of all downloads Asterisk. */
+const FIRST_START_MS = 600_000
+
+export const VN_A = '+916292134471'
+export const VN_B = '+916292134465'
+export const ALICE = '+917987686144'
+export const BOB = '+919956555625'
+export const BOBBY = '+919956555626'
+export const STRANGER = '+919811111111'
+
+type Body = Record<string, unknown>
+
+/** The running application as a process of its own, so that it can be killed. */
+export type App = {
+  pid: number
+  /** Lines of the log, parsed. */
+  log: () => Body[]
+  rawLog: () => string
+  kill: (signal: NodeJS.Signals) => Promise<void>
+}
+
+export type StageOptions = { accountOptions?: string[]; env?: Record<string, string> }
+
+/** Everything real: the application, Asterisk, SIPp on both sides, a receiver of webhooks. */
+export type Stage = {
+  data: string
+  sid: string
+  sink: Sink
+  app: () => App
+  /** Starts the application again on the same data. */
+  restart: () => Promise<void>
+  asteriskPid: () => number
+  api: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: Body }>
+  /** Creates an allocation: Alice behind VN_A, Bob behind VN_B unless said otherwise. */
+  allocate: (body: Body) => Promise<Body>
+  /** Another account, with a login of its own. */
+  call: (to: string, caller: Caller, rows?: string[][]) => Promise<Phone>
+  answer: (behaviour: Callee | Record<string, Callee>) => Promise<Phone>
+  /** Bodies of the webhooks received so far, told apart by what they contain. */
+  events: () => { completed: Body[]; verified: Body[]; refused: Body[] }
+  ari: (method: string, uri: string) => Promise<unknown>
+  ariUrl: string
+  ariPassword: () => string
+  /** All files that the application and Asterisk have written. */
+  written: () => { file: string; text: string }[]
+  /** No channel, no bridge, no open file of ours, no event unsent. */
+  nothingIsLeft: () => Promise<void>
+  close: () => Promise<void>
+}
+
+export async function setStage({ accountOptions = [], env: more = {} }: StageOptions = {}): Promise<Stage> {
+  const data = mkdtempSync(path.join(tmpdir(), 'pinbridge-e2e-'))
+  const [httpPort, ariPort] = [await freePort('tcp'), await freePort('tcp')]
+  const [sipPort, trunkPort, callerPort] = [
+    await freePort('udp'),
+    await freePort('udp'),
+    await freePort('udp'),
+  ]
+  const sink = await webhookSink()
+  const rtpFirst = 18_000 + 2_000 * Number(process.env['JEST_WORKER_ID'] ?? 1)
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    PINBRIDGE_CACHE: process.env['PINBRIDGE_CACHE'],
+    PINBRIDGE_DATA: data,
+    PINBRIDGE_HTTP_PORT: String(httpPort),
+    PINBRIDGE_ARI_PORT: String(ariPort),
+    PINBRIDGE_SIP_HOST: '127.0.0.1',
+    PINBRIDGE_SIP_PORT: String(sipPort),
+    PINBRIDGE_TRUNK: `127.0.0.1:${trunkPort}`,
+    PINBRIDGE_RTP_PORTS: `${rtpFirst}-${rtpFirst + 1_999}`,
+    PINBRIDGE_WEBHOOK_PRIVATE: 'true',
+    PINBRIDGE_DIGITS_FIRST_MS: '3000',
+    PINBRIDGE_DIGITS_NEXT_MS: '1500',
+    ...more,
+  }
+  const pinbridge = async (...args: string[]): Promise<Body> => {
+    const { stdout } = await run(process.execPath, [CLI, ...args, '--json'], { env })
+    return JSON.parse(stdout) as Body
+  }
+
+  const made = await pinbridge('account', 'add', '--name', 'Acme', '--webhook', sink.url, ...accountOptions)
+  const { sid } = made['account'] as { sid: string }
+  const { token } = (made['credentials'] as { greenpin: { token: string } }).greenpin
+  for (const number of [VN_A, VN_B]) await pinbridge('number', 'add', number, '--account', sid)
+
+  const http = `http://127.0.0.1:${httpPort}`
+  const ariUrl = `http://127.0.0.1:${ariPort}`
+  let app = await startApp(env, data, http)
+  const ariPassword = () =>
+    (JSON.parse(readFileSync(path.join(data, 'secrets.json'), 'utf8')) as { ariPassword: string }).ariPassword
+  const asteriskPid = () => Number(readFileSync(path.join(data, 'asterisk/run/pid'), 'utf8'))
+  const ari = async (method: string, uri: string): Promise<unknown> => {
+    const authorization = `Basic ${Buffer.from(`pinbridge:${ariPassword()}`).toString('base64')}`
+    const answer = await fetch(`${ariUrl}/ari/${uri}`, {
+      method,
+      headers: { authorization, connection: 'close' },
+    })
+    return answer.status === 204 ? undefined : answer.json()
+  }
+  const api = async (method: string, where: string, body?: unknown) => {
+    const authorization = `Basic ${Buffer.from(`${sid}:${token}`).toString('base64')}`
+    const answer = await fetch(http + where, {
+      method,
+      headers: { authorization, 'content-type': 'application/json', connection: 'close' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    return { status: answer.status, body: (await answer.json()) as Body }
+  }
+  const callers: PhoneLine = { folder: data, asteriskPort: sipPort, port: callerPort }
+  const callees: PhoneLine = { folder: data, asteriskPort: sipPort, port: trunkPort }
+  const phones: Phone[] = []
+  const keep = async (phone: Promise<Phone>) => {
+    phones.push(await phone)
+    return phone
+  }
+  const open = () => [app.pid, asteriskPid()].map((pid) => readdirSync(`/proc/${pid}/fd`).length)
+  const openAtFirst = open()
+
+  const stage: Stage = {
+    data,
+    sid,
+    sink,
+    ari,
+    ariUrl,
+    ariPassword,
+    asteriskPid,
+    api,
+    app: () => app,
+    restart: async () => {
+      app = await startApp(env, data, http)
+    },
+    allocate: async (body) => {
+      const wanted = {
+        transaction_id: `order-${performance.now()}`,
+        ...body,
+        a: { numbers: [ALICE], vns: [VN_A], ...(body['a'] as object) },
+        b: { numbers: [BOB], vns: [VN_B], ...(body['b'] as object) },
+      }
+      const answer = await api('POST', `/v1/tenants/${sid}/greenpin`, wanted)
+      expect(answer.body).toMatchObject({ success: true })
+      return answer.body['data'] as Body
+    },
+    call: async (to, caller, rows) =>
+      keep(placeCall({ ...callers, port: await freePort('udp') }, to, caller, rows)),
+    answer: async (behaviour) => {
+      const phone = await keep(takeCalls(callees, behaviour))
+      await until(() => expect(udpListeners()).toContain(trunkPort))
+      return phone
+    },
+    events: () => {
+      const bodies = sink.received.map(({ body }) => JSON.parse(body) as Body)
+      return {
+        completed: bodies.filter((body) => 'call_type' in body),
+        verified: bodies.filter((body) => 'pin' in body && 'greenpin_id' in body),
+        refused: bodies.filter((body) => 'pin' in body && !('greenpin_id' in body)),
+      }
+    },
+    written: () => filesBelow(data).filter(({ file }) => !/phone-|pinbridge\.db|secrets\.json/.test(file)),
+    nothingIsLeft: async () => {
+      await until(
+        async () => {
+          expect(await ari('GET', 'channels')).toEqual([])
+          expect(await ari('GET', 'bridges')).toEqual([])
+          const { checks } = (await (
+            await fetch(`${http}/readyz`, { headers: { connection: 'close' } })
+          ).json()) as {
+            checks: Record<string, string>
+          }
+          expect(checks).toEqual({ store: 'ok', asterisk: 'ok', deliveries: '0 waiting, 0 given up' })
+          for (const [i, count] of open().entries()) expect(count).toBeLessThanOrEqual(openAtFirst[i]!)
+        },
+        { atMostMs: 15_000 },
+      )
+      expect(app.log().filter(({ level }) => Number(level) >= 50)).toEqual([])
+    },
+    close: async () => {
+      for (const phone of phones) phone.vanish()
+      await app.kill('SIGTERM')
+      try {
+        process.kill(asteriskPid(), 'SIGKILL')
+      } catch {
+        // It has ended with the application, as it should.
+      }
+      await sink.close()
+      if (process.env['PINBRIDGE_KEEP'] === undefined) rmSync(data, { recursive: true, force: true })
+    },
+  }
+  return stage
+}
+
+async function startApp(env: NodeJS.ProcessEnv, data: string, http: string): Promise<App> {
+  const file = path.join(data, 'app.log')
+  const child = spawn(process.execPath, [CLI, 'serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = createWriteStream(file, { flags: 'a' })
+  child.stdout.pipe(output, { end: false })
+  child.stderr.pipe(output, { end: false })
+  const closed = new Promise<void>((done) => child.on('close', () => done()))
+  const rawLog = () => readFileSync(file, 'utf8')
+  await until(
+    async () => {
+      if (child.exitCode !== null) throw new Error(`the application ended:\n${rawLog()}`)
+      expect((await fetch(`${http}/readyz`, { headers: { connection: 'close' } })).status).toBe(200)
+    },
+    { atMostMs: FIRST_START_MS },
+  )
+  return {
+    pid: child.pid!,
+    rawLog,
+    log: () => linesOf(rawLog()),
+    kill: async (signal) => {
+      if (running(child)) child.kill(signal)
+      await closed
+    },
+  }
+}
+
+const running = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
+
+function linesOf(log: string): Body[] {
+  return log
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Body)
+}
+
+function filesBelow(folder: string): { file: string; text: string }[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .map((file) => ({ file, text: readFileSync(file, 'latin1') }))
+}
+
+function udpListeners(): number[] {
+  const rows = readFileSync('/proc/net/udp', 'utf8').split('\n').slice(1)
+  return rows.map((row) => Number.parseInt(/:([0-9A-F]{4}) /.exec(row)?.[1] ?? '', 16))
+}
+
+export function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+  return new Promise((resolve, reject) => {
+    if (kind === 'udp') {
+      const socket = createSocket('udp4')
+      socket.on('error', reject).bind(0, '127.0.0.1', () => {
+        const { port } = socket.address()
+        socket.close(() => resolve(port))
+      })
+      return
+    }
+    const server = createServer()
+    server.on('error', reject).listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
