@@ -8,7 +8,8 @@ set -eu
 
 SUITE=forky
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-cache=${PINBRIDGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pinbridge}
+cache=${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}
+cache=${PINBRIDGE_CACHE:-${cache:-/var/cache}/pinbridge}
 machine=$(uname -m)
 key=$({ echo "$SUITE $machine"; cat "$here/packages" "$here/packages.test" "$here/prepare.sh" "$here/rootfs.sh"; } |
   sha256sum | cut -c1-12)

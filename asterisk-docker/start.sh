@@ -4,6 +4,7 @@
 #   ARI_PASSWORD   (required) password of the ARI user `pinbridge`, at least 16 characters
 #   ARI_HOST       address of the HTTP listener                         127.0.0.1
 #   ARI_PORT       its port                                             8088
+#   ARI_PERMIT     addresses and networks that may use it               127.0.0.1,::1
 #   SIP_HOST       address of the SIP listener (UDP)                    0.0.0.0
 #   SIP_PORT       its port                                             5060
 #   RTP_START      first and last UDP port for audio                    20000
@@ -13,30 +14,30 @@
 #   TRUNK_MATCH    addresses or networks that calls may come from       TRUNK_HOST
 #   MEDIA_ADDRESS  address for audio, bound and offered; empty lets     SIP_HOST unless 0.0.0.0
 #                  each call choose by its route
-#   DTMF_MODE      `auto` hears RFC 4733 and SIP INFO, and tones in the     auto
+#   DTMF_MODE      how digits come; `auto` takes RFC 4733, SIP INFO and auto
+#                  tones in the audio where no RFC 4733 was offered
 #   APPLICATION    name of the Stasis application                       pinbridge
 #   MAX_CALLS      channels before new calls are refused with 503       2000
 #   DATA_DIR       where everything that changes is kept                /srv/asterisk
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-: "${ARI_HOST:=127.0.0.1}" "${ARI_PORT:=8088}" "${SIP_HOST:=0.0.0.0}" "${SIP_PORT:=5060}"
+: "${ARI_HOST:=127.0.0.1}" "${ARI_PORT:=8088}" "${ARI_PERMIT:=127.0.0.1,::1}" "${SIP_HOST:=0.0.0.0}" "${SIP_PORT:=5060}"
 : "${RTP_START:=20000}" "${RTP_END:=29999}" "${TRUNK_HOST:=127.0.0.1}" "${TRUNK_PORT:=5080}"
 : "${TRUNK_MATCH:=$TRUNK_HOST}" "${DTMF_MODE:=auto}" "${APPLICATION:=pinbridge}" "${MAX_CALLS:=2000}"
-: "${DATA_DIR:=/srv/asterisk}" "${ARI_PASSWORD:=}"
-if [ -z "${MEDIA_ADDRESS:-}" ] && [ "$SIP_HOST" != 0.0.0.0 ]; then MEDIA_ADDRESS=$SIP_HOST; fi
+: "${DATA_DIR:=/srv/asterisk}" "${ARI_PASSWORD:=}" "${MEDIA_ADDRESS:=}"
+if [ -z "$MEDIA_ADDRESS" ] && [ "$SIP_HOST" != 0.0.0.0 ]; then MEDIA_ADDRESS=$SIP_HOST; fi
 
 die() { echo "start: $*" >&2; exit 64; }
 
 # Every value lands in a configuration file: whatever could end its line or start a comment is refused here.
 must_match() {
-  value=$(eval "printf %s \"\${$1:-}\"")
-  [ "$(printf %s "$value" | tr -d '\n\r' | grep -c -E -x -- "$2")" -eq 1 ] && [ "$value" = "$(printf %s "$value" | tr -d '\n\r')" ] ||
-    die "$1 is not $3"
+  value=$(eval "printf '%s\n' \"\$$1\"")
+  [ "$(printf '%s\n' "$value" | wc -l)" -eq 1 ] && printf '%s\n' "$value" | grep -q -E -x -- "$2" || die "$1 is not $3"
 }
-for name in ARI_PORT SIP_PORT RTP_START RTP_END TRUNK_PORT MAX_CALLS; do must_match $name '[0-9]{1,5}' 'a number'; done
-for name in ARI_HOST SIP_HOST TRUNK_HOST; do must_match $name '[A-Za-z0-9.:-]+' 'a host'; done
-must_match TRUNK_MATCH '[A-Za-z0-9.:/, -]+' 'a list of addresses'
+for name in ARI_PORT SIP_PORT RTP_START RTP_END TRUNK_PORT MAX_CALLS; do must_match "$name" '[0-9]{1,5}' 'a number'; done
+for name in ARI_HOST SIP_HOST TRUNK_HOST; do must_match "$name" '[A-Za-z0-9.:-]+' 'a host'; done
+for name in ARI_PERMIT TRUNK_MATCH; do must_match "$name" '[A-Za-z0-9.:/, -]+' 'a list of addresses'; done
 must_match MEDIA_ADDRESS '[0-9A-Fa-f.:]*' 'an address'
 must_match DTMF_MODE '[a-z0-9_]+' 'a DTMF mode'
 must_match APPLICATION '[A-Za-z0-9_-]+' 'a name'
@@ -59,7 +60,8 @@ if [ -n "$MEDIA_ADDRESS" ]; then MEDIA_LINES="media_address=$MEDIA_ADDRESS\nbind
 for name in acl ccss features pjproject udptl websocket_client; do : >"$DATA_DIR/etc/$name.conf"; done
 for template in "$here"/etc/*.conf; do
   sed -e "s|@DATA_DIR@|$DATA_DIR|g" -e "s|@DIALPLAN@|$here/../dialplan|g" \
-    -e "s|@ARI_HOST@|$ARI_HOST|g" -e "s|@ARI_PORT@|$ARI_PORT|g" -e "s|@ARI_HASH@|$ARI_HASH|g" \
+    -e "s|@ARI_HOST@|$ARI_HOST|g" -e "s|@ARI_PORT@|$ARI_PORT|g" \
+    -e "s|@ARI_PERMIT@|$ARI_PERMIT|g" -e "s|@ARI_HASH@|$ARI_HASH|g" \
     -e "s|@SIP_HOST@|$SIP_HOST|g" -e "s|@SIP_PORT@|$SIP_PORT|g" \
     -e "s|@RTP_START@|$RTP_START|g" -e "s|@RTP_END@|$RTP_END|g" \
     -e "s|@TRUNK_HOST@|$TRUNK_HOST|g" -e "s|@TRUNK_PORT@|$TRUNK_PORT|g" -e "s|@TRUNK_MATCH@|$TRUNK_MATCH|g" \
@@ -68,7 +70,7 @@ for template in "$here"/etc/*.conf; do
     "$template" >"$DATA_DIR/etc/${template##*/}"
 done
 
-# A crash must not leave a core file: it would hold PINs. The limit on files follows notes on calls: 10 per bridged call.
+# A crash must not leave a core file: it would hold PINs. A bridged call takes about ten files, a recorded one more.
 ulimit -c 0
 ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -H -n)"
 

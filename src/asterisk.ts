@@ -12,6 +12,7 @@ const GONE_WITHIN_MS = 5_000
 
 const checkout = path.resolve(import.meta.dirname, '..')
 const scripts = path.join(checkout, 'asterisk-docker')
+const enter = path.join(scripts, 'enter.sh')
 
 export type AsteriskSettings = {
   /** Asterisk keeps all it writes in the folder `asterisk` below this one. */
@@ -63,7 +64,7 @@ export async function startAsterisk(settings: AsteriskSettings, progress: Progre
   try {
     if ((await untilReady(ariUrl, settings, pid, folder)) === 'ready') return result(pid, true)
   } catch (error) {
-    await stop(pid, folder)
+    signal(pid, 'SIGKILL')
     throw error
   }
   throw new Error(`Asterisk ended while starting:\n${await lastWords(folder)}`)
@@ -92,14 +93,12 @@ export async function rootFolder(progress: Progress): Promise<string> {
 export async function sippCommand(
   folder: string,
   args: string[],
-  scenarios = path.join(checkout, 'test/e2e/scenarios'),
+  scenarios?: string,
 ): Promise<{ command: string; args: string[] }> {
+  const binds = ['--bind', path.resolve(folder), '/srv/sipp']
+  if (scenarios !== undefined) binds.push('--bind-ro', path.resolve(scenarios), '/srv/scenarios')
   const root = await rootFolder(() => undefined)
-  const binds = ['--bind', path.resolve(folder), '/srv/sipp', '--bind-ro', scenarios, '/srv/scenarios']
-  return {
-    command: path.join(scripts, 'enter.sh'),
-    args: [root, ...binds, '--chdir', '/srv/sipp', '--', 'sipp', ...args],
-  }
+  return { command: enter, args: [root, ...binds, '--chdir', '/srv/sipp', '--', 'sipp', ...args] }
 }
 
 async function launch(root: string, folder: string, settings: AsteriskSettings): Promise<number> {
@@ -112,11 +111,11 @@ async function launch(root: string, folder: string, settings: AsteriskSettings):
   ]
   const output = openSync(bootLog(folder), 'w')
   // A session of its own, so that neither a signal to our group nor our death reaches running calls.
-  const child = spawn(
-    path.join(scripts, 'enter.sh'),
-    [root, ...binds, '--', '/opt/pinbridge/asterisk-docker/start.sh'],
-    { detached: true, stdio: ['ignore', output, output], env: environment(settings) },
-  )
+  const child = spawn(enter, [root, ...binds, '--', '/opt/pinbridge/asterisk-docker/start.sh'], {
+    detached: true,
+    stdio: ['ignore', output, output],
+    env: environment(settings),
+  })
   closeSync(output)
   const pid = await new Promise<number>((done, fail) =>
     child.on('error', fail).on('spawn', () => done(child.pid ?? 0)),
@@ -193,7 +192,7 @@ async function untilReady(
   for (;;) {
     const answer = await answeringPid(ariUrl, settings.ariPassword)
     if (answer === String(pid)) return 'ready'
-    if (!exists(pid)) return 'ended'
+    if (!signal(pid, 0)) return 'ended'
     const foreign = answer === 401 || (typeof answer === 'string' && /^\d+$/.test(answer))
     if (foreign || Date.now() > deadline) {
       const why = foreign ? 'another program answers there, or the password is another' : `it says ${answer}`
@@ -222,30 +221,28 @@ async function answeringPid(ariUrl: string, password: string): Promise<string | 
 }
 
 async function stop(pid: number, folder: string): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
     if (!(await isOurs(pid, folder))) return
-    process.kill(pid, signal)
+    signal(pid, name)
     const deadline = Date.now() + GONE_WITHIN_MS
     while (Date.now() < deadline && (await isOurs(pid, folder))) await sleep(20)
   }
 }
 
-function exists(pid: number): boolean {
+/** false when there is no such process any more. */
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
-    return process.kill(pid, 0)
+    return process.kill(pid, name)
   } catch {
     return false
   }
 }
 
-const bootLog = (folder: string): string => path.join(folder, 'boot.log')
+/** Beside the folder, not in it: what lies in there belongs to Asterisk's user, who could put a link in its place. */
+const bootLog = (folder: string): string => `${folder}.log`
 
 async function lastWords(folder: string): Promise<string> {
-  const read = (file: string): Promise<string> => readFile(file, 'utf8').catch(() => '')
-  const [boot, messages] = await Promise.all([
-    read(bootLog(folder)),
-    read(path.join(folder, 'log/messages.log')),
-  ])
-  const lines = [...messages.split('\n').slice(-15), ...boot.split('\n').slice(-15)]
-  return lines.filter((line) => line !== '').join('\n')
+  const files = [path.join(folder, 'log/messages.log'), bootLog(folder)]
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))
+  return texts.flatMap((text) => text.trim().split('\n').slice(-15)).join('\n')
 }

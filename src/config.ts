@@ -36,7 +36,7 @@ const TABLE = `
 | sip.trunk | PINBRIDGE_TRUNK | 127.0.0.1:5080 | host:port | The carrier: calls go there, and come from there only |
 | sip.rtpPorts | PINBRIDGE_RTP_PORTS | 20000-20999 | first-last UDP port, 1024 to 65535, at least four | Audio; a connected call takes four |
 | sip.mediaAddress | PINBRIDGE_MEDIA_ADDRESS | | IP address | Address of audio, bound and offered; else each call chooses by its route |
-| sip.dtmf | PINBRIDGE_DTMF | auto_info | auto_info, auto, rfc4733, info or inband | How the trunk sends keys |
+| sip.dtmf | PINBRIDGE_DTMF | auto | auto, auto_info, rfc4733, info or inband | How the trunk sends keys |
 | sip.country | PINBRIDGE_COUNTRY | | two capital letters, ISO 3166-1 | Country of numbers that the trunk sends without a country code |
 | digits.firstMs | PINBRIDGE_DIGITS_FIRST_MS | 8000 | milliseconds, 500 to 60000 | Wait for the first key after a prompt |
 | digits.nextMs | PINBRIDGE_DIGITS_NEXT_MS | 4000 | milliseconds, 500 to 60000 | Wait for each further key |

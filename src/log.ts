@@ -10,7 +10,7 @@ const NUMBER = /^(from|to|caller|callee|numbers?|vns?)$/
 /** What stands in texts such as an error's message or an address. */
 const NUMBER_IN_TEXT = /(?:\+|%2B)\d{7,15}/gi
 const SECRET_IN_TEXT =
-  /\b((?:basic|bearer) +|whsec_|(?:token|secret|password|pin)["']?[=:] *|pin (?=\d))[^\s&,;"']+/gi
+  /\b((?:basic|bearer) +|whsec_|(?:token|secret|password|pin)["']? *[=:] *["']?|pin (?=\d))[^\s&,;"']+/gi
 
 const MAX_CAUSES = 5
 

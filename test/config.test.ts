@@ -51,7 +51,7 @@ describe('defaults', () => {
         port: 5060,
         trunk: { host: '127.0.0.1', port: 5080 },
         rtpPorts: { first: 20000, last: 20999 },
-        dtmf: 'auto_info',
+        dtmf: 'auto',
       },
       digits: { firstMs: 8000, nextMs: 4000, totalMs: 30000 },
       webhooks: { allowPrivate: false },
@@ -119,7 +119,7 @@ describe('file and environment', () => {
     expect(problems(asterisk)).toEqual([
       'PINBRIDGE_ARI_PASSWORD (asterisk.ariPassword): found nothing, needed for asterisk.ariUrl',
     ])
-    expect(problems(undefined, { PINBRIDGE_ARI_USER: 'ivr' })).toEqual([
+    expect(problems('', { PINBRIDGE_ARI_USER: 'ivr' })).toEqual([
       'PINBRIDGE_ARI_USER (asterisk.ariUser): found "ivr", meaningless without asterisk.ariUrl',
     ])
   })
@@ -165,7 +165,7 @@ describe('a malformed file is told by line and column', () => {
     ['sip:\n  mediaAddress: here\n', '@:2:3: sip.mediaAddress: found "here", expected IP address'],
     [
       'sip:\n  dtmf: sms\n',
-      /^@:2:3: sip\.dtmf: found "sms", expected auto_info, auto, rfc4733, info or inband/,
+      /^@:2:3: sip\.dtmf: found "sms", expected auto, auto_info, rfc4733, info or inband/,
     ],
     ['sip:\n  country: in\n', '@:2:3: sip.country: found "in", expected two capital letters, ISO 3166-1'],
     ['sip:\n  country: XQ\n', '@:2:3: sip.country: found "XQ", expected two capital letters, ISO 3166-1'],
@@ -188,6 +188,15 @@ describe('a malformed file is told by line and column', () => {
       typeof expected === 'string' ? expected : expect.stringMatching(expected),
     ])
   })
+
+  test.each([...new Set(rows.slice(1).map(({ key }) => key.split('.')[0] ?? ''))])(
+    'an unknown name in %s',
+    (group) => {
+      expect(problems(`${group}:\n  colour: red\n`)).toEqual([
+        `@:2:3: ${group}.colour: found "red", which is no setting`,
+      ])
+    },
+  )
 
   test('everything that is wrong is told at once, whatever it is', () => {
     const yaml = 'http:\n  port: x\n  hots: y\ndigits: { firstMs: 50000, nextMs: 1 }\ncolour: red\n'

@@ -27,7 +27,7 @@ export function jsonBody(): RequestHandler[] {
 }
 
 /** Throws BadRequest for what is no JSON, is nested too deep, or has keys that programs trip over. */
-export function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))

@@ -63,16 +63,18 @@ export async function openSocket(options: SocketOptions): Promise<AriSocket> {
   // In a header, because a URL ends up in access logs.
   const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
   const ws = new WebSocket(target, { headers: { authorization }, handshakeTimeout: HANDSHAKE_MS })
-  await opened(ws)
   const requests = requestsOver(ws)
-  const stopPinging = pinging(ws)
   let closed = false
+  // Before it is open: the segment that ends the handshake can bring the first event.
   ws.on('message', (data: Buffer) => {
     const message = parse(data)
-    if (!message) return
+    // Asterisk may go on for a while after we have said goodbye, and tell us that our successor replaces us.
+    if (!message || closed) return
     if (message.type === 'RESTResponse') requests.answer(message as Answer)
     else options.onEvent(message)
   })
+  await opened(ws)
+  const stopPinging = pinging(ws)
   ws.on('error', () => undefined) // 'close' follows and says it all
   ws.on('close', () => {
     stopPinging()
@@ -84,6 +86,7 @@ export async function openSocket(options: SocketOptions): Promise<AriSocket> {
     inFlight: requests.inFlight,
     close() {
       closed = true
+      requests.abandon()
       ws.close()
     },
   }
@@ -130,6 +133,7 @@ function requestsOver(ws: WebSocket) {
       new Promise<unknown>((resolve, reject) => {
         const id = randomUUID()
         const what = `${method} ${uri.split('?', 1)[0] ?? ''}`
+        if (ws.readyState !== WebSocket.OPEN) return reject(broke(what))
         const timer = setTimeout(
           () => settle(id, () => reject(new AriError(0, `${what}: no answer in ${REQUEST_MS} ms`))),
           REQUEST_MS,
@@ -149,22 +153,31 @@ function requestsOver(ws: WebSocket) {
       }),
     answer({ request_id: id, status_code: status, reason_phrase: reason, message_body: text }: Answer): void {
       settle(id, ({ resolve, reject, what }) => {
-        if (status >= 200 && status < 300) resolve(text ? JSON.parse(text) : undefined)
+        const value = text ? json(text) : undefined
+        if (status >= 200 && status < 300 && (!text || value !== undefined)) resolve(value)
         else reject(new AriError(status, `${what}: ${status} ${reason} ${text ?? ''}`.trim()))
       })
     },
     abandon(): void {
-      for (const id of [...pending.keys()])
-        settle(id, ({ reject, what }) => reject(new AriError(0, `${what}: the connection broke`)))
+      for (const id of [...pending.keys()]) settle(id, ({ reject, what }) => reject(broke(what)))
     },
   }
 }
 
+function broke(what: string): AriError {
+  return new AriError(0, `${what}: the connection broke`)
+}
+
 function parse(data: Buffer): { type: string } | undefined {
+  const message = json(data.toString())
+  const known = typeof message === 'object' && message !== null && 'type' in message
+  return known && typeof message.type === 'string' ? (message as { type: string }) : undefined
+}
+
+/** Undefined, which no JSON means, for what is none. */
+function json(text: string): unknown {
   try {
-    const message: unknown = JSON.parse(data.toString())
-    const known = typeof message === 'object' && message !== null && 'type' in message
-    return known && typeof message.type === 'string' ? (message as { type: string }) : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }

@@ -79,6 +79,8 @@ export function connectAri(options: AriOptions): Ari {
   let lostAt: number | undefined
   /** Events that arrive while we still compare notes with Asterisk; undefined when they are passed on at once. */
   let held: { type: string }[] | undefined
+  /** Channels and playbacks that were waited for when the connection was lost; the others' requests wait for it too. */
+  let unsure = new Set<string>()
 
   const keep = <T>(map: Map<string, T>, id: string, listener: T) => {
     map.set(id, listener)
@@ -127,19 +129,22 @@ export function connectAri(options: AriOptions): Ari {
     held = []
     let established = false
     let broken = false
-    sockets = await openAll(options, onEventSafely, () => {
+    const opened = await openAll(options, onEventSafely, () => {
       broken = true
       if (established) onLost()
     })
+    if (closed) return opened.closeAll()
+    sockets = opened
     const snapshot = await look(sockets.events, application)
     tellWhatWasMissed(snapshot)
-    await options.reconcile(snapshot)
+    await options.reconcile(withoutNewcomers(snapshot, held))
     await askForPlaybacks(sockets.events)
     if (broken) throw new AriError(0, 'the connection broke while it was being set up')
     established = true
     const missed = held
     held = undefined
     lostAt = undefined
+    unsure = new Set()
     for (const event of missed) onEventSafely(event)
   }
 
@@ -148,12 +153,13 @@ export function connectAri(options: AriOptions): Ari {
     const byId = new Map(seen.map((channel) => [channel.id, channel]))
     for (const [id, listener] of [...channels]) {
       const channel = byId.get(id)
-      listener(channel ? { type: 'Seen', channel } : { type: 'Vanished', lastSeenAt: lostAt ?? Date.now() })
+      if (channel) listener({ type: 'Seen', channel })
+      else if (unsure.has(id)) listener({ type: 'Vanished', lastSeenAt: lostAt ?? Date.now() })
     }
   }
 
   async function askForPlaybacks(socket: AriSocket): Promise<void> {
-    for (const [id, listener] of [...playbacks]) {
+    for (const [id, listener] of [...playbacks].filter(([waited]) => unsure.has(waited))) {
       const there = await socket.request('GET', `playbacks/${id}`).then(
         () => true,
         () => false,
@@ -162,11 +168,16 @@ export function connectAri(options: AriOptions): Ari {
     }
   }
 
+  function disconnect(): void {
+    if (sockets) for (const id of [...channels.keys(), ...playbacks.keys()]) unsure.add(id)
+    sockets?.closeAll()
+    sockets = undefined
+  }
+
   function onLost(): void {
     if (closed || !sockets) return
     lostAt ??= Date.now()
-    sockets.closeAll()
-    sockets = undefined
+    disconnect()
     back = deferred()
     log.warn('the connection to Asterisk is lost')
     options.onDisconnect?.()
@@ -182,8 +193,8 @@ export function connectAri(options: AriOptions): Ari {
         back.resolve(undefined)
         return
       } catch (error) {
-        sockets?.closeAll()
-        sockets = undefined
+        disconnect()
+        if (closed) return
         if (!complained) log.warn({ err: error }, 'no connection to Asterisk; trying on')
         complained = true
         // Jitter, so that several applications do not come back in step.
@@ -194,8 +205,7 @@ export function connectAri(options: AriOptions): Ari {
 
   function close(): void {
     closed = true
-    sockets?.closeAll()
-    sockets = undefined
+    disconnect()
   }
 
   void stayConnected()
@@ -242,6 +252,13 @@ async function look(socket: AriSocket, application: string): Promise<Snapshot> {
   const channels = (await socket.request('GET', 'channels')) as Asterisk.Channel[]
   const bridges = (await socket.request('GET', 'bridges')) as Asterisk.Bridge[]
   return { channels, bridges }
+}
+
+/** Whose start is among the events still to be passed on has been missed by nobody. */
+function withoutNewcomers({ channels, bridges }: Snapshot, held: { type: string }[]): Snapshot {
+  const starts = held.filter((event): event is Asterisk.StasisStart => event.type === 'StasisStart')
+  const newcomers = new Set(starts.map(({ channel }) => channel.id))
+  return { channels: channels.filter(({ id }) => !newcomers.has(id)), bridges }
 }
 
 function leastBusy(lanes: AriSocket[]): AriSocket {

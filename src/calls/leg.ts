@@ -44,12 +44,14 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
   const ended = deferred<undefined>()
   let phase: 'created' | 'dialled' | 'answered' | 'gone' = 'created'
   let cancelled: number | undefined
+  let rang = false
 
   const off = ari.onChannel(channelId, (event) => {
     switch (event.type) {
       case 'StasisStart':
         return started()
       case 'Dial':
+        if (event.dialstatus === 'RINGING') rang = true
         return event.dialstatus === 'ANSWER' ? answered() : undefined
       case 'Seen':
         return event.channel.state === 'Up' ? answered() : started()
@@ -57,7 +59,7 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
         // Before an answer the reason is wanted, and only the destruction names it.
         return phase === 'answered' ? gone('failed') : undefined
       case 'ChannelDestroyed':
-        return gone(statusOf(event))
+        return gone(statusOf(event, rang))
       case 'Vanished':
         return gone('failed')
     }
@@ -150,12 +152,15 @@ function dialable(number: string): string {
   return number
 }
 
-/** What the caller is told, from the Q.850 cause and the SIP status that Asterisk reports. */
-function statusOf({
-  cause,
-  tech_cause: sip,
-}: Extract<ChannelEvent, { type: 'ChannelDestroyed' }>): Unanswered['status'] {
+/**
+ * What the caller is told, from the Q.850 cause and the SIP status that Asterisk reports. A number that never rang
+ * cannot have been heard: then its silence means that it could not be reached.
+ */
+function statusOf(
+  { cause, tech_cause: sip }: Extract<ChannelEvent, { type: 'ChannelDestroyed' }>,
+  rang: boolean,
+): Unanswered['status'] {
   if (cause === 17 || cause === 21 || sip === 486 || sip === 600 || sip === 603) return 'busy'
-  if (cause === 18 || cause === 19 || sip === 408 || sip === 480) return 'no-answer'
+  if (rang && (cause === 18 || cause === 19 || sip === 408 || sip === 480)) return 'no-answer'
   return 'failed'
 }

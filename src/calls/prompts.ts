@@ -4,7 +4,11 @@ import type { PromptName } from './call.ts'
  * Recordings of Asterisk's own sound package that say exactly what is meant; all others are ours and lie in the
  * language's `pinbridge` folder (sounds/prompts.csv is the list of both).
  */
-const CORE: Partial<Record<PromptName, string>> = {}
+const CORE: Partial<Record<PromptName, string>> = {
+  goodbye: 'vm-goodbye',
+  'number-not-active': 'ss-noservice',
+  'party-no-answer': 'number-not-answering',
+}
 
 /** The ARI media of a prompt. Asterisk itself chooses the folder by the channel's language. */
 export function media(prompt: PromptName): string {

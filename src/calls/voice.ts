@@ -26,6 +26,8 @@ type Playing = { ended: Promise<'done' | 'stopped'>; stop: () => void }
 
 /** Beyond this a prompt is taken as ended even if Asterisk never says so, in milliseconds. */
 const LONGEST_PROMPT_MS = 60_000
+/** How long after a failed prompt the news of the hang-up behind it may take, in milliseconds. */
+const HANGUP_NEWS_MS = 1_000
 /** How long a prompt that was stopped may take to end, in milliseconds. */
 const STOP_MS = 1_000
 
@@ -38,7 +40,7 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
     const ended = deferred<'done' | 'stopped'>()
     const forget = ari.onPlaybackFinished(playbackId, (state) => {
       forget()
-      if (state === 'failed' && caller.goneAt() === undefined) options.onBadPrompt(prompts)
+      if (state === 'failed') void reportUnlessGone(prompts)
       ended.resolve('done')
     })
     caller.onGone(() => {
@@ -56,6 +58,13 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
         ari.request('DELETE', `playbacks/${playbackId}`, undefined, 'urgent').catch(() => undefined)
     }
     return { ended: ended.promise, stop }
+  }
+
+  /** A hang-up too ends a prompt as failed, a moment before it is told itself. */
+  async function reportUnlessGone(prompts: PromptName[]): Promise<void> {
+    const left = deferred<undefined>()
+    caller.onGone(() => left.resolve(undefined))
+    if ((await within(left.promise, HANGUP_NEWS_MS)) === 'timeout') options.onBadPrompt(prompts)
   }
 
   async function play(...prompts: PromptName[]): Promise<void> {

@@ -3,7 +3,7 @@ import { ConfigError, EX_CONFIG } from '../config.ts'
 import { Refusal } from '../engine/errors.ts'
 
 /** Wrong usage of the command line (sysexits.h EX_USAGE). */
-export const EX_USAGE = 64
+const EX_USAGE = 64
 
 /** Prints what a command found: for people, or as the one JSON document on stdout that scripts read. */
 export function print(json: boolean | undefined, document: unknown, forPeople: string): void {

@@ -94,7 +94,7 @@ async function candidates(ctx: Context, plan: Plan, space: boolean): Promise<Can
 }
 
 /** The rule behind `createAllocation`: what the plan becomes in these surroundings. */
-export function allocating(
+function allocating(
   plan: Plan,
   pins: Candidates,
   seen: Surroundings,

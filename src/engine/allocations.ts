@@ -86,7 +86,7 @@ export function hasRunOut(allocation: Allocation, now: number): boolean {
 }
 
 /** The rule behind `endAllocation`. The answer must not depend on whether the sweeper came first. */
-export function endingByHand(
+function endingByHand(
   found: Allocation | undefined,
   now: number,
   eventId: string,
@@ -99,7 +99,7 @@ export function endingByHand(
 }
 
 /** The rule behind the sweep: true if this ended it. */
-export function endingByPolicy(
+function endingByPolicy(
   found: Allocation | undefined,
   now: number,
   eventId: string,

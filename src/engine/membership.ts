@@ -62,7 +62,7 @@ export async function joinByPin(ctx: Context, keyed: KeyedPin): Promise<Membersh
 }
 
 /** The rule behind `joinByPin`. */
-export function joining(
+function joining(
   found: Membership | undefined,
   keyed: KeyedPin,
   now: number,

@@ -14,6 +14,8 @@ export type Phone = {
   complaints: () => string
   /** Puts the handset down, at whatever step: CANCEL before the answer, BYE after it. */
   hangUp: () => void
+  /** Takes no more calls and ends with the last one. */
+  finish: () => void
   /** The phone vanishes without a word. */
   vanish: () => void
 }
@@ -65,10 +67,11 @@ async function sipp(
     messages: () => readIfThere(path.join(folder, 'messages.log')),
     complaints: () => readIfThere(path.join(folder, 'errors.log')),
     hangUp: () => {
-      // The first signal lets calls end by themselves, the second ends them.
-      child.kill('SIGUSR1')
-      setTimeout(() => child.kill('SIGUSR1'), 20)
+      // The first signal lets calls end by themselves, the second ends them; two in one moment count as one.
+      const again = setInterval(() => child.kill('SIGUSR1'), 50)
+      void ended.then(() => clearInterval(again))
     },
+    finish: () => child.kill('SIGUSR1'),
     vanish: () => child.kill('SIGKILL'),
   }
 }

@@ -124,10 +124,10 @@ function taking(callee: Callee, label: number, reply: (status: string, rest: str
   if (callee.answers === 'never') return [ringing, '<recv request="CANCEL"/>', ...cancelled]
   return [
     ringing,
-    `<recv request="CANCEL" timeout="${callee.ringMs}" ontimeout="${label}"/>`,
+    `<recv request="CANCEL" timeout="${Math.max(1, callee.ringMs)}" ontimeout="${label}"/>`,
     ...cancelled,
     `<label id="${label}"/>`,
-    send(reply('200 OK', SDP), true).replaceAll('[last_', '[last_'),
+    send(reply('200 OK', SDP), true),
     '<recv request="ACK" rrs="true"/>',
     ...during(callee.steps, (method, cseq, rest) => inDialog(method, cseq, rest)),
   ]
@@ -161,7 +161,7 @@ function during(steps: Step[], request: (method: string, cseq: number, rest: str
           return [
             send(request('INFO', ++cseq, body), true),
             '<recv response="200"/>',
-            '<pause milliseconds="120"/>',
+            '<pause milliseconds="200"/>',
           ]
         })
       case 'hangUp':

@@ -31,29 +31,11 @@ const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
 const withKey = (json: string) => JSON.stringify(sample()).replace('{', `{${json},`)
 
 const HOSTILE_NUMBERS = [
-  ...[
-    '1/sip:x@evil',
-    '1@trunk2',
-    '500&PJSIP/itsp/14165551212',
-    '${SHELL(id)}',
-    '$[1+1]',
-    '1\r\nX-Evil: 1',
-    '1%0d%0aVia:',
-  ],
-  ...[
-    '1;tag=x',
-    '1,2,3',
-    '1|2',
-    '\'"',
-    '\\',
-    '7987686144\u202e',
-    '7987686144\0',
-    '9'.repeat(10_000),
-    '+',
-    '*#06#',
-    '<b>',
-    '０７９８７６８６１４４',
-  ],
+  ...'1/sip:x@evil 1@trunk2 500&PJSIP/itsp/14165551212 ${SHELL(id)} $[1+1] 1%0d%0aVia: 1;tag=x 1,2,3 1|2'.split(
+    ' ',
+  ),
+  ...'\'" \\ + *#06# <b> ０７９８７６８６１４４ 7987686144\u202e 7987686144\0 1\r\nX-Evil:1'.split(' '),
+  '9'.repeat(10_000),
 ]
 
 type Body = object | string | Uint8Array<ArrayBuffer>

@@ -1,0 +1,307 @@
+import type { Answer, Asked } from './fake-ari.ts'
+
+/** How a number that is dialled behaves: Q.850 cause and SIP status of its end, or what it does by itself. */
+export type Behaviour = 'silent' | 'answers' | { cause: number; sip: number }
+
+export type FakeChannel = {
+  id: string
+  state: 'Down' | 'Ring' | 'Ringing' | 'Up'
+  from: string
+  exten: string
+  args: string[]
+  inStasis: boolean
+  /** Came from the trunk: its destruction is not told, StasisEnd is the last word about it. */
+  outside: boolean
+  /** As it was dialled: `+4912345`. */
+  number: string
+  /** Playbacks by age; the first is heard, the others wait. */
+  playing: string[]
+}
+
+export type FakeModel = ReturnType<typeof fakeModel>
+
+type Emit = (event: { type: string }) => void
+type Route = [pattern: RegExp, answer: (asked: Asked, id: string) => Answer]
+
+const NO_CONTENT: Answer = { status: 204 }
+const NOT_FOUND: Answer = { status: 404, body: { message: 'not found' } }
+
+/** Channels, bridges and playbacks as the requests and the phones leave them. */
+export function fakeModel(emit: Emit) {
+  const channels = new Map<string, FakeChannel>()
+  const bridges = new Map<string, string[]>()
+  const playbacks = new Map<string, { channelId: string; media: string[] }>()
+  const parties = new Map<string, Behaviour>()
+  /** Requests that had to wait until a prompt ended: each would be silence in a caller's ear. */
+  const stalls: string[] = []
+  const missing = new Set<string>()
+  const settings: { prompts: 'until told' | 'at once' } = { prompts: 'until told' }
+  let quiet: (() => void)[] = []
+  let callers = 0
+
+  const about = (type: string, channel: FakeChannel, more = {}) =>
+    emit({ type, channel: toJson(channel), ...more } as { type: string })
+
+  function enter(channel: FakeChannel): void {
+    if (!channels.has(channel.id)) return
+    channel.inStasis = true
+    about('StasisStart', channel, { args: channel.args })
+  }
+
+  /** The end of a channel in Asterisk's order of events. */
+  function end(id: string, cause = 16, sip?: number): void {
+    const channel = channels.get(id)
+    if (!channel) return
+    about('ChannelHangupRequest', channel, { cause })
+    for (const playback of [...channel.playing]) finish(playback, 'failed')
+    if (channel.inStasis) about('StasisEnd', channel)
+    vanish(id)
+    const why = { cause, cause_txt: '', ...(sip !== undefined && { tech_cause: sip }) }
+    if (!channel.outside) about('ChannelDestroyed', channel, why)
+  }
+
+  /** The end of a channel that nobody hears of. */
+  function vanish(id: string): void {
+    for (const playback of channels.get(id)?.playing ?? []) playbacks.delete(playback)
+    channels.delete(id)
+    for (const [bridge, members] of bridges) bridges.set(bridge, without(members, id))
+    wakeBlocked()
+  }
+
+  function finish(playbackId: string, state: 'done' | 'failed' = 'done'): void {
+    const playback = playbacks.get(playbackId)
+    const channel = channels.get(playback?.channelId ?? '')
+    if (!playback || !channel) return
+    playbacks.delete(playbackId)
+    const heard = channel.playing[0] === playbackId
+    channel.playing = without(channel.playing, playbackId)
+    const { media } = playback
+    emit({ type: 'PlaybackFinished', playback: { id: playbackId, state, media_uri: media.at(-1) } } as never)
+    const [next] = channel.playing
+    if (heard && next !== undefined) begin(next)
+    wakeBlocked()
+  }
+
+  function begin(playbackId: string): void {
+    const media = playbacks.get(playbackId)?.media ?? []
+    emit({ type: 'PlaybackStarted', playback: { id: playbackId, state: 'playing' } } as never)
+    if (media.some((uri) => missing.has(uri) || uri.includes(','))) finish(playbackId, 'failed')
+    else if (settings.prompts === 'at once') finish(playbackId)
+  }
+
+  function wakeBlocked(): void {
+    const woken = quiet
+    quiet = []
+    for (const wake of woken) wake()
+  }
+
+  /** Resolves when the request can be served: some wait until the channel's prompt is over. */
+  async function unblocked({ method, path, what, body }: Asked): Promise<void> {
+    if (method !== 'POST' || !/\/(answer|variable|addChannel)$/.test(path)) return
+    const [, own = ''] = path.split('/')
+    const ids = path.endsWith('addChannel') ? (body['channel'] as string[]) : [own]
+    const busy = () => ids.some((id) => (channels.get(id)?.playing.length ?? 0) > 0)
+    if (busy()) stalls.push(what)
+    while (busy()) await new Promise<void>((wake) => quiet.push(wake))
+  }
+
+  function onChannel(id: string, act: (channel: FakeChannel) => Answer): Answer {
+    const channel = channels.get(id)
+    return channel ? act(channel) : NOT_FOUND
+  }
+
+  function create({ body }: Asked): Answer {
+    const { channelId: id, endpoint, appArgs } = body as Record<'channelId' | 'endpoint' | 'appArgs', string>
+    const [, number = ''] = /^PJSIP\/([^@]+)@trunk$/.exec(endpoint) ?? []
+    if (channels.has(id)) return { status: 409, body: { message: 'id in use' } }
+    if (number === '') return { status: 500, body: { message: 'Allocation failed' } }
+    const args = appArgs.split(',')
+    const channel: FakeChannel = { ...fresh(id), exten: 's', args, inStasis: false, number }
+    channels.set(id, channel)
+    return { status: 200, body: toJson(channel), after: () => enter(channel) }
+  }
+
+  function dial(channel: FakeChannel): Answer {
+    if (!channel.inStasis) return { status: 409, body: { message: 'Channel not in Stasis' } }
+    const behaviour = parties.get(channel.number) ?? 'silent'
+    return {
+      ...NO_CONTENT,
+      after() {
+        emitDial(channel, '')
+        if (behaviour === 'answers') phones.answers(channel.id)
+        else if (behaviour !== 'silent') end(channel.id, behaviour.cause, behaviour.sip)
+      },
+    }
+  }
+
+  function play(channel: FakeChannel, { body }: Asked): Answer {
+    if (!channel.inStasis) return { status: 409, body: { message: 'Channel not in Stasis' } }
+    const { playbackId, media } = body as { playbackId: string; media: string[] | string }
+    if (playbacks.has(playbackId)) return { status: 409, body: { message: 'id in use' } }
+    playbacks.set(playbackId, { channelId: channel.id, media: [media].flat() })
+    channel.playing.push(playbackId)
+    const after = () => (channel.playing[0] === playbackId ? begin(playbackId) : undefined)
+    return { status: 201, body: { id: playbackId, state: 'queued' }, after }
+  }
+
+  function addChannels(bridge: string, { body }: Asked): Answer {
+    const members = bridges.get(bridge)
+    const ids = [body['channel'] as string[]].flat()
+    if (!members) return NOT_FOUND
+    if (!ids.every((id) => channels.has(id))) return { status: 400, body: { message: 'Channel not found' } }
+    if (!ids.every((id) => channels.get(id)?.inStasis))
+      return { status: 422, body: { message: 'not in Stasis' } }
+    bridges.set(bridge, [...members, ...ids])
+    return NO_CONTENT
+  }
+
+  function emitDial(channel: FakeChannel, dialstatus: string): void {
+    emit({ type: 'Dial', peer: toJson(channel), dialstatus } as never)
+  }
+
+  const routes: Route[] = [
+    [/^GET asterisk\/ping$/, () => ({ status: 200, body: { ping: 'pong' } })],
+    [/^GET channels$/, () => ({ status: 200, body: [...channels.values()].map(toJson) })],
+    [
+      /^GET bridges$/,
+      () => ({ status: 200, body: [...bridges].map(([id, members]) => ({ id, channels: members })) }),
+    ],
+    [/^GET playbacks\/([^/]+)$/, (_, id) => (playbacks.has(id) ? { status: 200, body: { id } } : NOT_FOUND)],
+    [/^POST channels\/create$/, create],
+    [/^POST channels\/([^/]+)\/dial$/, (_, id) => onChannel(id, dial)],
+    [/^POST channels\/([^/]+)\/play$/, (asked, id) => onChannel(id, (channel) => play(channel, asked))],
+    [/^POST channels\/([^/]+)\/answer$/, (_, id) => onChannel(id, answer)],
+    [/^(?:POST|DELETE) channels\/([^/]+)\/ring$/, (_, id) => onChannel(id, () => NO_CONTENT)],
+    [
+      /^DELETE channels\/([^/]+)$/,
+      ({ query }, id) =>
+        onChannel(id, () => {
+          end(id, Number(query.get('reason_code') ?? 16))
+          return NO_CONTENT
+        }),
+    ],
+    [
+      /^DELETE playbacks\/([^/]+)$/,
+      (_, id) => {
+        if (!playbacks.has(id)) return NOT_FOUND
+        finish(id)
+        return NO_CONTENT
+      },
+    ],
+    [/^POST bridges\/([^/]+)\/addChannel$/, (asked, id) => addChannels(id, asked)],
+    [
+      /^POST bridges\/([^/]+)$/,
+      (_, id) => {
+        bridges.set(id, [])
+        return { status: 200, body: { id } }
+      },
+    ],
+    [/^DELETE bridges\/([^/]+)$/, (_, id) => (bridges.delete(id) ? NO_CONTENT : NOT_FOUND)],
+  ]
+
+  function answer(channel: FakeChannel): Answer {
+    channel.state = 'Up'
+    about('ChannelStateChange', channel)
+    return NO_CONTENT
+  }
+
+  /** What happens at the other end of the line. */
+  const phones = {
+    /** A caller enters the application. */
+    calls({ id = `caller-${++callers}`, from = '+919812345678', to = '+916292134471' } = {}): string {
+      const channel: FakeChannel = { ...fresh(id), state: 'Ring', from, exten: to, outside: true }
+      channels.set(id, channel)
+      enter(channel)
+      return id
+    },
+    presses(id: string, keys: string, { durationMs = 100, at = Date.now() } = {}): void {
+      for (const [n, digit] of [...keys].entries()) {
+        // Keys follow each other as fast as fingers can, by Asterisk's clock.
+        const event = { digit, duration_ms: durationMs, timestamp: new Date(at + n * 200).toISOString() }
+        const channel = channels.get(id)
+        if (channel) about('ChannelDtmfReceived', channel, event)
+      }
+    },
+    rings(id: string): void {
+      const channel = channels.get(id)
+      if (!channel) return
+      channel.state = 'Ringing'
+      about('ChannelStateChange', channel)
+      emitDial(channel, 'RINGING')
+    },
+    answers(id: string): void {
+      const channel = channels.get(id)
+      if (!channel) return
+      answer(channel)
+      emitDial(channel, 'ANSWER')
+    },
+    hangsUp: end,
+  }
+
+  return {
+    channels,
+    bridges,
+    playbacks,
+    parties,
+    stalls,
+    missing,
+    settings,
+    phones,
+    finish,
+    vanish,
+    unblocked,
+    /** The prompt that a caller hears now ends. */
+    finishPrompt(channelId: string): void {
+      const [playing] = channels.get(channelId)?.playing ?? []
+      if (playing === undefined) throw new Error(`${channelId} hears no prompt`)
+      finish(playing)
+    },
+    answer(asked: Asked): Answer {
+      for (const [pattern, act] of routes) {
+        const match = pattern.exec(`${asked.method} ${asked.path}`)
+        if (match) return act(asked, match[1] ?? '')
+      }
+      return NOT_FOUND
+    },
+  }
+}
+
+function fresh(id: string): FakeChannel {
+  return {
+    id,
+    state: 'Down',
+    from: '',
+    exten: '',
+    args: [],
+    inStasis: true,
+    outside: false,
+    number: '',
+    playing: [],
+  }
+}
+
+function toJson({ id, state, from, exten, args, inStasis }: FakeChannel) {
+  const application = ['pinbridge', ...args].join(',')
+  return {
+    id,
+    protocol_id: id,
+    name: `PJSIP/trunk-${id}`,
+    state,
+    caller: { name: '', number: from },
+    connected: { name: '', number: '' },
+    accountcode: '',
+    dialplan: {
+      context: 'inbound',
+      exten,
+      priority: 2,
+      app_name: inStasis ? 'Stasis' : '',
+      app_data: inStasis ? application : '',
+    },
+    creationtime: new Date().toISOString(),
+    language: 'en',
+  }
+}
+
+function without(list: string[], id: string): string[] {
+  return list.filter((one) => one !== id)
+}
