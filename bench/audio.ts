@@ -55,7 +55,7 @@ export function voice(send: (packet: Buffer) => void): Voice {
 
   async function type(keys: string): Promise<number> {
     let endedAt = performance.now()
-    for (const [n, key] of [...keys].entries()) {
+    for (const [n, key] of Array.from(keys).entries()) {
       if (n > 0) await pause(GAP_MS)
       endedAt = await press(key)
     }

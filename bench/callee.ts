@@ -60,8 +60,7 @@ function pickUp(line: Line, invite: Message, ended: () => void): void {
     }
     if (message.method === 'CANCEL' || message.method === 'BYE') {
       line.send(reply(message, '200 OK', line.sipPort, tag))
-      if (message.method === 'CANCEL')
-        line.send(reply(invite, '487 Request Terminated', line.sipPort, tag))
+      if (message.method === 'CANCEL') line.send(reply(invite, '487 Request Terminated', line.sipPort, tag))
       over()
     }
   })

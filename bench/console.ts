@@ -20,7 +20,12 @@ export async function openConsole(socketPath: string): Promise<Console> {
     run(command, expected) {
       said = ''
       socket.write(`${command}\0`)
-      return untilSaid(socket, command, () => (said.includes(expected) ? said : undefined), () => said)
+      return untilSaid(
+        socket,
+        command,
+        () => (said.includes(expected) ? said : undefined),
+        () => said,
+      )
     },
     close: () => socket.destroy(),
   }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { cpuMs } from './cpu.ts'
-import { phonesOn, type Outcome, type Phones } from './call.ts'
+import { phonesOn, type Outcome } from './call.ts'
 import { TWINS, type Stand } from './stand.ts'
 import { VNS, type Kind } from './store.ts'
 
@@ -25,8 +25,6 @@ export type Result = {
 
 export type Bench = { run: (load: Load) => Promise<Result> }
 
-/** The product tells two things about each call: that the PIN was right, and that the call is over. */
-const EVENTS_A_CALL = 2
 const EVENTS_MS = 15_000
 /** What is still at work when the last call is over, in milliseconds. */
 const SETTLE_MS = 300
@@ -65,8 +63,8 @@ async function measured(
   const before = cpu.map((read) => read())
   const { outcomes, lagMs } = await placeAll(load, place)
   const failures = outcomes.flatMap(({ failed }) => failed ?? [])
-  const expected = told + (load.by === 'pinbridge' ? EVENTS_A_CALL * outcomes.length : 0)
-  if (failures.length === 0) await untilTold(stand, expected)
+  if (load.by === 'pinbridge' && failures.length === 0)
+    failures.push(...(await untilTold(stand, told, outcomes.length)))
   await pause(SETTLE_MS)
   const [asteriskMs = 0, appMs = 0, generatorMs = 0] = cpu.map(
     (read, n) => (read() - (before[n] ?? 0)) / outcomes.length,
@@ -77,7 +75,7 @@ async function measured(
 
 async function placeAll(
   load: Load,
-  place: Phones['call'] extends (...plan: never) => infer R ? (variant: Variant) => R : never,
+  place: (variant: Variant) => Promise<Outcome>,
 ): Promise<{ outcomes: Outcome[]; lagMs: number }> {
   const startedAt = performance.now()
   const under: Promise<Outcome>[] = []
@@ -102,11 +100,23 @@ function ownMs(): number {
   return (user + system) / 1_000
 }
 
-async function untilTold({ sink }: Stand, count: number): Promise<void> {
+/**
+ * Waits until the product has told the end of as many calls, beginning with the event `from`: that a PIN was right and
+ * the call is over, or that no PIN was right. Resolves to what is wrong with that.
+ */
+async function untilTold({ sink }: Stand, from: number, calls: number): Promise<string[]> {
   const giveUpAt = performance.now() + EVENTS_MS
-  while (sink.received.length < count) {
+  for (;;) {
+    const bodies = sink.received.slice(from).map(({ body }) => JSON.parse(body) as Record<string, unknown>)
+    const over = bodies.filter((body) => 'call_type' in body).length
+    const right = bodies.filter((body) => 'pin' in body && 'greenpin_id' in body).length
+    const heard = bodies.flatMap((body) =>
+      'pin' in body && !('greenpin_id' in body) ? String(body['pin']) : [],
+    )
+    const wrong = heard.map((pin) => `the product heard "${pin}"`)
+    if (right === over && over + heard.length >= calls) return wrong
     if (performance.now() > giveUpAt)
-      throw new Error(`the product told ${sink.received.length} of ${count} events`)
-    await pause(20)
+      return [...wrong, `${calls - over - heard.length} calls were not told of`]
+    await pause(50)
   }
 }

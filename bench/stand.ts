@@ -97,7 +97,8 @@ async function addTwins(folder: string, pins: Pins): Promise<string> {
   }
 }
 
-const QUIET_MS = 15_000
+/** As long as Asterisk may repeat a message that nobody answers (RFC 3261, timers B and F), and some. */
+const QUIET_MS = 40_000
 
 async function untilQuiet({ url, password }: { url: string; password: string }): Promise<void> {
   const authorization = `Basic ${Buffer.from(`pinbridge:${password}`).toString('base64')}`

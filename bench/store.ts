@@ -67,12 +67,7 @@ async function addAccount(store: Store, webhook: string): Promise<Account> {
 }
 
 /** Party A has nobody listed yet: whoever keys the PIN joins it. */
-async function allocate(
-  ctx: Context,
-  account: Account,
-  { pin, number }: Pin,
-  kind: Kind,
-): Promise<void> {
+async function allocate(ctx: Context, account: Account, { pin, number }: Pin, kind: Kind): Promise<void> {
   // One party must have a number; where B must not be reachable, A has one that never calls.
   const [a, b] = kind === 'pin' ? [[number], []] : [[], [number]]
   await createAllocation(ctx, account, {

@@ -48,7 +48,7 @@ export async function demo({ json }: { json: boolean }): Promise<number> {
     const evidence = await playCall({ cast: CAST, say, log, signal: stop.signal })
     const report = judge(evidence, performance.now() - started)
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : forPeople(report))
-    if (!report.ok && !json) process.stderr.write(lastWords(logged))
+    if (!report.ok && !json) process.stderr.write(lastWords([...logged, ...evidence.complaints]))
     return report.ok ? 0 : 1
   } catch (error) {
     const signal = stop.signal.aborted ? (stop.signal.reason as NodeJS.Signals) : undefined
@@ -94,5 +94,8 @@ function forPeople({ ok, timeline, missing, call, tookSeconds }: Report): string
 }
 
 function lastWords(logged: string[]): string {
-  return logged.slice(-LAST_WORDS).join('')
+  return logged
+    .slice(-LAST_WORDS)
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('')
 }

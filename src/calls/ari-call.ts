@@ -3,7 +3,7 @@ import type { Ari } from './ari.ts'
 import type { Answered, Call, Ring, Rung } from './call.ts'
 import { callerChannel } from './caller.ts'
 import { deferred, within } from './deferred.ts'
-import { ringLeg, watchLeg, type Leg } from './leg.ts'
+import { ringLeg, watchLeg, type Leg, type LegEnd } from './leg.ts'
 import { voice, type VoiceOptions } from './voice.ts'
 
 export type AriCallOptions = VoiceOptions & {
@@ -11,6 +11,7 @@ export type AriCallOptions = VoiceOptions & {
   channelId: string
   /** Asked when it is needed: which account's country reads the number is known only after the call has begun. */
   from: () => string | undefined
+  onLegEnd?: (end: LegEnd) => void
   /** The party that this caller talks to already: a call that an earlier process left running. */
   adopted?: Answered
 }
@@ -41,6 +42,7 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
         channelId: `${name}-${legs.length + 1}`,
         number,
         callId: id,
+        onEnd: options.onLegEnd,
         // Two parties can answer in the same instant: the first event decides, the other leg is hung up.
         onAnswer: () => {
           if (winner) return leg.cancel('elsewhere')

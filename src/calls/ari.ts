@@ -76,6 +76,7 @@ export function connectAri(options: AriOptions): Ari {
   let sockets: Sockets | undefined
   let back: Deferred<undefined> = deferred()
   let closed = false
+  const isClosed = () => closed
   let lostAt: number | undefined
   /** Events that arrive while we still compare notes with Asterisk; undefined when they are passed on at once. */
   let held: { type: string }[] | undefined
@@ -133,7 +134,7 @@ export function connectAri(options: AriOptions): Ari {
       broken = true
       if (established) onLost()
     })
-    if (closed) return opened.closeAll()
+    if (isClosed()) return opened.closeAll()
     sockets = opened
     const snapshot = await look(sockets.events, application)
     tellWhatWasMissed(snapshot)
@@ -194,7 +195,7 @@ export function connectAri(options: AriOptions): Ari {
         return
       } catch (error) {
         disconnect()
-        if (closed) return
+        if (isClosed()) return
         if (!complained) log.warn({ err: error }, 'no connection to Asterisk; trying on')
         complained = true
         // Jitter, so that several applications do not come back in step.

@@ -13,11 +13,15 @@ export type Caller = {
   whileHere: <T>(promise: Promise<T>) => Promise<T>
   /** One request about the channel. Throws Hangup when it is refused because the caller is gone, else AriError. */
   act: (method: Method, uri: string, body?: object) => Promise<void>
-  /** Takes the keys typed so far and all that follow, until the function that it returns is called. */
-  listen: (take: (key: string) => void) => () => void
+  /** Resolves when a hang-up would have been told by now; rejects with Hangup as soon as one is. */
+  stillHere: () => Promise<void>
+  /** Takes the keys typed so far and all that follow, until one was enough or the function that it returns is called. */
+  listen: (take: TakeKey) => () => void
   /** Calls back once when the caller leaves, at once if that has happened. */
   onGone: (then: () => void) => void
 }
+
+type TakeKey = (key: string) => 'more' | 'enough'
 
 /** How long after a refused request the news of the hang-up behind it may take, in milliseconds. */
 const HANGUP_NEWS_MS = 1_000
@@ -31,7 +35,7 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
   const typedAhead: string[] = []
   let goneAt: number | undefined
   let lastKey: Key | undefined
-  let take: ((key: string) => void) | undefined
+  let take: TakeKey | undefined
 
   const off = ari.onChannel(channelId, (event) => {
     if (event.type === 'ChannelDtmfReceived') keyed(event)
@@ -52,9 +56,12 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
     const key = { digit: event.digit, atMs: Date.parse(event.timestamp), durationMs: event.duration_ms }
     const repeated = isRepeat(lastKey, key)
     lastKey = key
-    if (repeated) return
-    if (take) take(key.digit)
-    else typedAhead.push(key.digit)
+    if (!repeated) offer(key.digit)
+  }
+
+  function offer(key: string): void {
+    if (!take) typedAhead.push(key)
+    else if (take(key) === 'enough') take = undefined
   }
 
   const whileHere = <T>(promise: Promise<T>): Promise<T> => Promise.race([hungUp.promise, promise])
@@ -65,15 +72,18 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
       await whileHere(ari.request(method, uri, body))
     } catch (error) {
       // A refusal is how a hang-up first shows; the event that says so is on its way.
-      if (error instanceof AriError && CHANNEL_IS_GONE.has(error.status))
-        await within(hungUp.promise, HANGUP_NEWS_MS)
+      if (error instanceof AriError && CHANNEL_IS_GONE.has(error.status)) await stillHere()
       throw error
     }
   }
 
-  function listen(taker: (key: string) => void): () => void {
+  async function stillHere(): Promise<void> {
+    await within(hungUp.promise, HANGUP_NEWS_MS)
+  }
+
+  function listen(taker: TakeKey): () => void {
     take = taker
-    while (take === taker && typedAhead.length > 0) taker(typedAhead.shift() ?? '')
+    for (const key of typedAhead.splice(0)) offer(key)
     return () => (take = undefined)
   }
 
@@ -82,6 +92,7 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
     goneAt: () => goneAt,
     whileHere,
     act,
+    stillHere,
     listen,
     onGone: (then) => void hungUp.promise.catch(then),
   }

@@ -23,15 +23,17 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | 't
   }
 }
 
-/** One timer that each `arm` sets anew. */
-export function rearmable(fire: () => void): { arm: (ms: number) => void; clear: () => void } {
+/** One timer that each `arm` sets anew, until it is stopped for good. */
+export function rearmable(fire: () => void): { arm: (ms: number) => void; stop: () => void } {
   let timer: NodeJS.Timeout | undefined
+  let stopped = false
   return {
     arm(ms) {
       clearTimeout(timer)
-      timer = setTimeout(fire, ms)
+      if (!stopped) timer = setTimeout(fire, ms)
     },
-    clear() {
+    stop() {
+      stopped = true
       clearTimeout(timer)
     },
   }

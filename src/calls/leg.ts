@@ -1,4 +1,5 @@
 import type { Unanswered } from '../engine/calls.ts'
+import { AriError } from './ari-socket.ts'
 import type { Ari, ChannelEvent } from './ari.ts'
 import type { Answered } from './call.ts'
 import { deferred } from './deferred.ts'
@@ -16,7 +17,12 @@ export type LegOptions = {
   callId: string
   /** Called once, synchronously with the answer, so that of two simultaneous answers one is first. */
   onAnswer: () => void
+  /** Called once when Asterisk has destroyed the channel. */
+  onEnd?: ((end: LegEnd) => void) | undefined
 }
+
+/** Why a leg ended: Q.850 cause and SIP status, as Asterisk reports them. For the log. */
+export type LegEnd = { channel: string; cause: number; sip: number | undefined }
 
 /** A party being rung, until its channel is gone. */
 export type Leg = {
@@ -40,6 +46,7 @@ const ANSWERED_ELSEWHERE = 26
 /** Rings one number of the other party. */
 export function ringLeg(ari: Ari, options: LegOptions): Leg {
   const { channelId, number } = options
+  const wanted = creation(ari.application, options)
   const failed = deferred<Unanswered>()
   const ended = deferred<undefined>()
   let phase: 'created' | 'dialled' | 'answered' | 'gone' = 'created'
@@ -51,14 +58,14 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
       case 'StasisStart':
         return started()
       case 'Dial':
-        if (event.dialstatus === 'RINGING') rang = true
+        // Many carriers let it ring in early media, without saying so.
+        if (event.dialstatus === 'RINGING' || event.dialstatus === 'PROGRESS') rang = true
         return event.dialstatus === 'ANSWER' ? answered() : undefined
       case 'Seen':
+        if (event.channel.state === 'Ringing') rang = true
         return event.channel.state === 'Up' ? answered() : started()
-      case 'StasisEnd':
-        // Before an answer the reason is wanted, and only the destruction names it.
-        return phase === 'answered' ? gone('failed') : undefined
       case 'ChannelDestroyed':
+        options.onEnd?.({ channel: channelId, cause: event.cause, sip: event.tech_cause })
         return gone(statusOf(event, rang))
       case 'Vanished':
         return gone('failed')
@@ -92,8 +99,11 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
     ended.resolve(undefined)
   }
 
-  // If no answer came, the channel may exist all the same: the router hangs up legs that nobody waits for.
-  ari.request('POST', 'channels/create', creation(ari.application, options)).catch(() => gone('failed'))
+  ari.request('POST', 'channels/create', wanted).catch((error: unknown) => {
+    // Without an answer the channel may exist all the same. Should it come later still, the router hangs it up.
+    if (error instanceof AriError && error.status === 0) hangUpChannel(ari, channelId, NORMAL_CLEARING)
+    gone('failed')
+  })
 
   return {
     channelId,
@@ -112,12 +122,14 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
 export function watchLeg(ari: Ari, { channelId, number }: Answered): Leg {
   const failed = deferred<Unanswered>()
   const ended = deferred<undefined>()
+  let gone = false
   const off = ari.onChannel(channelId, ({ type }) => {
     if (type !== 'StasisEnd' && type !== 'ChannelDestroyed' && type !== 'Vanished') return
     off()
+    gone = true
     ended.resolve(undefined)
   })
-  const cancel = () => hangUpChannel(ari, channelId, NORMAL_CLEARING)
+  const cancel = () => (gone ? undefined : hangUpChannel(ari, channelId, NORMAL_CLEARING))
   return { channelId, number, failed: failed.promise, ended: ended.promise, cancel }
 }
 

@@ -52,11 +52,17 @@ export function recovery(
   for (const { id, dialplan } of channels) {
     const waits = dialplan.app_name === 'Stasis' && dialplan.app_data?.split(',', 1)[0] === application
     if (callers.has(id) || belongs(id)) continue
-    if (id.startsWith(`${application}-`) || close.some(({ channelId }) => channelId === id)) hangUp.push(id)
+    if (isOurs(application, id) || close.some(({ channelId }) => channelId === id)) hangUp.push(id)
     else if (waits) apologise.push({ channelId: id, record: undefined })
   }
   const removeBridges = bridges
     .map(({ id }) => id)
-    .filter((id) => id.startsWith(`${application}-`) && !belongs(id))
+    .filter((id) => isOurs(application, id) && !belongs(id))
   return { adopt, apologise, close, hangUp, removeBridges }
+}
+
+/** Whether we chose this id, for a call or for a leg of one. The name of another application may begin with ours. */
+function isOurs(application: string, id: string): boolean {
+  const rest = id.startsWith(`${application}-`) ? id.slice(application.length + 1) : ''
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.test(rest)
 }

@@ -9,7 +9,7 @@ import type * as Asterisk from './ari-types.ts'
 import { Hangup, type Call, type PromptName } from './call.ts'
 import { within } from './deferred.ts'
 import { masking, resumeTalk } from './flows/masking.ts'
-import { LEG } from './leg.ts'
+import { LEG, type LegEnd } from './leg.ts'
 import { recovery } from './recover.ts'
 import type { DigitTimes } from './voice.ts'
 
@@ -66,7 +66,10 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
       if (!found) return turnAway(call, 'number-not-active', UNASSIGNED)
       const { number: vn, account } = found
       caller = callerNumber(channel.caller.number, account.settings.country)
-      log.info({ call: call.id, vn: vn.number, from: maskNumber(caller), flow: vn.flow }, 'call')
+      log.info(
+        { call: call.id, channel: channel.id, vn: vn.number, from: maskNumber(caller), flow: vn.flow },
+        'call',
+      )
       await FLOWS[vn.flow](call, ctx, vn, account)
     })
   }
@@ -125,7 +128,8 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
     const id = what.id ?? ctx.newId()
     const onBadPrompt = (prompts: PromptName[]) =>
       log.error({ call: id, prompts }, 'Asterisk cannot play this')
-    return ariCall(ari, { ...what, id, times: options.digits, newId: ctx.newId, onBadPrompt })
+    const onLegEnd = (end: LegEnd) => log.info({ call: id, ...end }, 'leg ended')
+    return ariCall(ari, { ...what, id, times: options.digits, newId: ctx.newId, onBadPrompt, onLegEnd })
   }
 
   /** A leg whose call ended while it was being created. */

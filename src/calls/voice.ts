@@ -26,8 +26,6 @@ type Playing = { ended: Promise<'done' | 'stopped'>; stop: () => void }
 
 /** Beyond this a prompt is taken as ended even if Asterisk never says so, in milliseconds. */
 const LONGEST_PROMPT_MS = 60_000
-/** How long after a failed prompt the news of the hang-up behind it may take, in milliseconds. */
-const HANGUP_NEWS_MS = 1_000
 /** How long a prompt that was stopped may take to end, in milliseconds. */
 const STOP_MS = 1_000
 
@@ -40,9 +38,18 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
     const ended = deferred<'done' | 'stopped'>()
     const forget = ari.onPlaybackFinished(playbackId, (state) => {
       forget()
-      if (state === 'failed') void reportUnlessGone(prompts)
-      ended.resolve('done')
+      if (state === 'failed') void failed()
+      else ended.resolve('done')
     })
+    // A hang-up too ends a prompt as failed, a moment before it is told itself.
+    const failed = () =>
+      caller.stillHere().then(
+        () => {
+          options.onBadPrompt(prompts)
+          ended.resolve('done')
+        },
+        () => undefined,
+      )
     caller.onGone(() => {
       forget()
       ended.resolve('stopped')
@@ -58,13 +65,6 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
         ari.request('DELETE', `playbacks/${playbackId}`, undefined, 'urgent').catch(() => undefined)
     }
     return { ended: ended.promise, stop }
-  }
-
-  /** A hang-up too ends a prompt as failed, a moment before it is told itself. */
-  async function reportUnlessGone(prompts: PromptName[]): Promise<void> {
-    const left = deferred<undefined>()
-    caller.onGone(() => left.resolve(undefined))
-    if ((await within(left.promise, HANGUP_NEWS_MS)) === 'timeout') options.onBadPrompt(prompts)
   }
 
   async function play(...prompts: PromptName[]): Promise<void> {
@@ -85,9 +85,9 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
       playing?.stop()
       silence.arm(times.nextMs)
       entry = press(entry, key, maxDigits)
-      if (!entry.complete) return
-      stopListening() // what is typed from here on is for the next question
+      if (!entry.complete) return 'more'
       complete.resolve(undefined)
+      return 'enough' // what is typed from here on is for the next question
     })
     try {
       total.arm(times.totalMs)
@@ -102,8 +102,8 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
       return entry.digits
     } finally {
       stopListening()
-      silence.clear()
-      total.clear()
+      silence.stop()
+      total.stop()
       playing?.stop()
       // Most requests about a channel wait until its prompt is over, so none is made before.
       if (playing) await within(playing.ended, STOP_MS)

@@ -7,8 +7,10 @@ import type { Sound } from './sound.ts'
 /** A telephone: SIPp signals, and `sound` speaks, listens and keys. */
 export type Phone = {
   sound: Sound
-  /** Resolves to SIPp's exit code: 0 when the call went as the script says. */
-  ended: Promise<number>
+  /** Resolves when SIPp has ended: by its script, or because it can go no further. */
+  ended: Promise<void>
+  /** What it wrote to its standard error. */
+  complaint: () => string
   /** The SIP messages of the call, oldest first. */
   messages: () => Message[]
   /** The telephone vanishes without a word. */
@@ -48,14 +50,22 @@ export async function startPhone({ folder, script, sound, port, args }: PhoneOpt
     ],
     import.meta.dirname,
   )
-  const child = spawn(sipp.command, sipp.args, { stdio: 'ignore' })
-  const ended = new Promise<number>((done) => {
-    child.on('error', () => done(-1))
-    child.on('close', (code) => done(code ?? -1))
+  // Entering the root folder takes commands that Debian keeps out of the path of ordinary users.
+  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` }
+  const child = spawn(sipp.command, sipp.args, { stdio: ['ignore', 'ignore', 'pipe'], env })
+  let complaint = ''
+  child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
+  const ended = new Promise<void>((done) => {
+    child.on('error', ({ message }) => {
+      complaint += message
+      done()
+    })
+    child.on('close', () => done())
   })
   return {
     sound,
     ended,
+    complaint: () => complaint.trim(),
     messages: () => parseTrace(readIfThere(path.join(folder, 'messages.log'))),
     end: async () => {
       child.kill('SIGKILL')
@@ -65,7 +75,7 @@ export async function startPhone({ folder, script, sound, port, args }: PhoneOpt
 }
 
 /** SIPp's message file: a line of dashes with the instant, a line that says sent or received, the message. */
-export function parseTrace(trace: string): Message[] {
+function parseTrace(trace: string): Message[] {
   const parts = trace.split(/^-{20,} (\d{4}-\S+Z)$/m).slice(1)
   const messages: Message[] = []
   for (let i = 0; i < parts.length; i += 2) {

@@ -35,6 +35,7 @@ export async function playCall(options: StageOptions): Promise<Evidence> {
     cast,
     annsMessages: ann.messages(),
     bobsMessages: bob.messages(),
+    complaints: [ann.complaint(), bob.complaint()].filter(Boolean),
     ...keying,
     digits: stage.pin.length,
     annHeardBob: ann.sound.heard(),

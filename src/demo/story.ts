@@ -18,6 +18,8 @@ export type Evidence = {
   cast: Cast
   annsMessages: Message[]
   bobsMessages: Message[]
+  /** What the telephones' programs complained about. */
+  complaints: string[]
   promptHeardAt: number | undefined
   keyedAt: number | undefined
   digits: number

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import type * as Asterisk from '../../src/calls/ari-types.ts'
-import { connectAri, type Ari, type AriOptions, type ChannelEvent, type Snapshot } from '../../src/calls/ari.ts'
+import {
+  connectAri,
+  type Ari,
+  type AriOptions,
+  type ChannelEvent,
+  type Snapshot,
+} from '../../src/calls/ari.ts'
 import { createLog } from '../../src/log.ts'
 import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
 import { fakeTime, soon } from './time.ts'
@@ -83,7 +89,14 @@ describe('connecting', () => {
     expect(first).toMatchObject({ what: 'PUT applications/pinbridge/eventFilter', app: 'pinbridge' })
     expect(asterisk.filters.get('pinbridge')).toEqual(
       new Set([
-        ...['StasisStart', 'StasisEnd', 'Dial', 'ChannelDtmfReceived', 'ChannelDestroyed', 'PlaybackFinished'],
+        ...[
+          'StasisStart',
+          'StasisEnd',
+          'Dial',
+          'ChannelDtmfReceived',
+          'ChannelDestroyed',
+          'PlaybackFinished',
+        ],
         ...['ApplicationReplaced', 'RESTResponse'],
       ]),
     )
@@ -293,9 +306,9 @@ describe('requests', () => {
     expect(await ping()).toEqual({ ping: 'pong' })
     expect(await ari.request('POST', 'channels/c1/answer')).toBeUndefined()
     asterisk.refuse('POST channels/*/play', 409)
-    await expect(ari.request('POST', 'channels/c1/play', { playbackId: 'p', media: ['sound:x'] })).rejects.toEqual(
-      failure(409, 'POST channels/c1/play: 409'),
-    )
+    await expect(
+      ari.request('POST', 'channels/c1/play', { playbackId: 'p', media: ['sound:x'] }),
+    ).rejects.toEqual(failure(409, 'POST channels/c1/play: 409'))
   })
 
   test('an answer whose body is no JSON fails that request and nothing else', async () => {
@@ -332,7 +345,12 @@ describe('requests', () => {
     const first = ping()
     const { asked, release } = await held
     for (let n = 0; n < 3; n++) await ping()
-    const others = new Set(asterisk.requests.filter(({ what }) => what === asked.what).slice(1).map(({ app }) => app))
+    const others = new Set(
+      asterisk.requests
+        .filter(({ what }) => what === asked.what)
+        .slice(1)
+        .map(({ app }) => app),
+    )
     expect(others.size).toBe(1)
     expect(others).not.toContain(asked.app)
     release()

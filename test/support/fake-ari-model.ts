@@ -35,7 +35,12 @@ export function fakeModel(emit: Emit) {
   /** Requests that had to wait until a prompt ended: each would be silence in a caller's ear. */
   const stalls: string[] = []
   const missing = new Set<string>()
-  const settings: { prompts: 'until told' | 'at once' } = { prompts: 'until told' }
+  const settings = {
+    /** Whether a prompt lasts until the test ends it. */
+    promptsLast: true,
+    /** Whether a created channel enters the application by itself. */
+    legsEnter: true,
+  }
   let quiet: (() => void)[] = []
   let callers = 0
 
@@ -86,7 +91,7 @@ export function fakeModel(emit: Emit) {
     const media = playbacks.get(playbackId)?.media ?? []
     emit({ type: 'PlaybackStarted', playback: { id: playbackId, state: 'playing' } } as never)
     if (media.some((uri) => missing.has(uri) || uri.includes(','))) finish(playbackId, 'failed')
-    else if (settings.prompts === 'at once') finish(playbackId)
+    else if (!settings.promptsLast) finish(playbackId)
   }
 
   function wakeBlocked(): void {
@@ -118,7 +123,11 @@ export function fakeModel(emit: Emit) {
     const args = appArgs.split(',')
     const channel: FakeChannel = { ...fresh(id), exten: 's', args, inStasis: false, number }
     channels.set(id, channel)
-    return { status: 200, body: toJson(channel), after: () => enter(channel) }
+    return {
+      status: 200,
+      body: toJson(channel),
+      after: () => (settings.legsEnter ? enter(channel) : undefined),
+    }
   }
 
   function dial(channel: FakeChannel): Answer {
@@ -215,7 +224,7 @@ export function fakeModel(emit: Emit) {
       return id
     },
     presses(id: string, keys: string, { durationMs = 100, at = Date.now() } = {}): void {
-      for (const [n, digit] of [...keys].entries()) {
+      for (const [n, digit] of Array.from(keys).entries()) {
         // Keys follow each other as fast as fingers can, by Asterisk's clock.
         const event = { digit, duration_ms: durationMs, timestamp: new Date(at + n * 200).toISOString() }
         const channel = channels.get(id)
@@ -250,6 +259,11 @@ export function fakeModel(emit: Emit) {
     finish,
     vanish,
     unblocked,
+    /** A created channel enters the application. */
+    enter(id: string): void {
+      const channel = channels.get(id)
+      if (channel) enter(channel)
+    },
     /** The prompt that a caller hears now ends. */
     finishPrompt(channelId: string): void {
       const [playing] = channels.get(channelId)?.playing ?? []

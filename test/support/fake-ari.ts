@@ -80,12 +80,12 @@ export async function startFakeAri() {
     const status = refusal ?? (authorised(request) ? 101 : 401)
     const { authorization } = request.headers
     upgrades.push({ url: request.url ?? '', authorization, at: Date.now(), status })
-    if (status === 0) return void (socket as Socket).resetAndDestroy()
+    if (status === 0) return void request.socket.resetAndDestroy()
     if (status !== 101) return void socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`)
     // What Asterisk says first can travel in one segment with the handshake's answer.
     socket.cork()
     upgrading.handleUpgrade(request, socket, head, (ws) => {
-      welcome(app, ws, socket as Socket)
+      welcome(app, ws, request.socket)
       greet?.(app)
     })
     process.nextTick(() => socket.uncork())

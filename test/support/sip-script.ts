@@ -22,7 +22,7 @@ export type Callee =
   | { answers: 'after'; ringMs: number; steps: Step[] }
   /** Rings until the other side gives up. */
   | { answers: 'never' }
-  | { answers: 'refuses'; status: number }
+  | { answers: 'refuses'; status: number; ringMs?: number }
 
 /** SIPp sends RFC 4733 events with this payload type. */
 const EVENTS = 96
@@ -93,8 +93,12 @@ export function calleeScript(behaviour: Callee | Record<string, Callee>): string
           `<test assign_to="is${label}" variable="order${label}" compare="equal" value="0"/>`,
         ]),
       ]
+  const names = ['mine', 'theirs'].map((name) => {
+    const header = name === 'mine' ? 'To:' : 'From:'
+    return `<ereg regexp=".*" search_in="hdr" header="${header}" assign_to="${name}"/>`
+  })
   const lines = [
-    `<recv request="INVITE" rrs="true"><action>${actions.join('')}</action></recv>`,
+    `<recv request="INVITE" rrs="true"><action>${[...names, ...actions].join('')}</action></recv>`,
     ...(alike ? [] : choose.map(({ label }) => `<nop next="${label}" test="is${label}"/>`)),
     // Each behaviour is a block of its own; all end at label 90.
     ...rows.flatMap(([, callee], n) => [
@@ -103,15 +107,17 @@ export function calleeScript(behaviour: Callee | Record<string, Callee>): string
       '<nop next="90"/>',
     ]),
     '<label id="90"/>',
-    ...(alike ? [] : ['<Reference variables="line"/>']),
+    `<Reference variables="mine,theirs${alike ? '' : ',line'}"/>`,
   ]
   return scenario(lines)
 }
 
 function taking(callee: Callee, label: number, reply: (status: string, rest: string) => string): string[] {
-  if (callee.answers === 'refuses')
-    return [send(reply(`${callee.status} No`, EMPTY), true), '<recv request="ACK"/>']
   const ringing = send(reply('180 Ringing', EMPTY))
+  if (callee.answers === 'refuses') {
+    const before = callee.ringMs === undefined ? [] : [ringing, `<pause milliseconds="${callee.ringMs}"/>`]
+    return [...before, send(reply(`${callee.status} No`, EMPTY), true), '<recv request="ACK"/>']
+  }
   const cancelled = [
     send(reply('200 OK', EMPTY).replace(';tag=[pid]s[call_number]', '')),
     send(
@@ -128,7 +134,7 @@ function taking(callee: Callee, label: number, reply: (status: string, rest: str
     ...cancelled,
     `<label id="${label}"/>`,
     send(reply('200 OK', SDP), true),
-    '<recv request="ACK" rrs="true"/>',
+    '<recv request="ACK"/>',
     ...during(callee.steps, (method, cseq, rest) => inDialog(method, cseq, rest)),
   ]
 }
@@ -138,8 +144,8 @@ function inDialog(method: string, cseq: number, rest: string): string {
   return [
     `${method} [next_url] SIP/2.0`,
     'Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]',
-    'From[last_To:value]',
-    'To[last_From:value]',
+    'From:[$mine];tag=[pid]s[call_number]',
+    'To:[$theirs]',
     '[last_Call-ID:]',
     `CSeq: ${cseq} ${method}`,
     'Max-Forwards: 70',
@@ -156,19 +162,22 @@ function during(steps: Step[], request: (method: string, cseq: number, rest: str
       case 'keys':
         return [`<nop><action><exec play_dtmf="${step.digits}"/></action></nop>`]
       case 'info':
-        return Array.from(step.digits).flatMap((digit) => {
-          const body = `Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=${digit}\nDuration=100`
-          return [
-            send(request('INFO', ++cseq, body), true),
-            '<recv response="200"/>',
-            '<pause milliseconds="200"/>',
-          ]
-        })
+        return keysByInfo(step.digits, (body) => request('INFO', ++cseq, body))
       case 'hangUp':
         return [send(request('BYE', ++cseq, EMPTY), true), '<recv response="200"/>']
       case 'waitForHangUp':
         return ['<recv request="BYE"/>', send(OK)]
     }
+  })
+}
+
+/** Nothing follows the last key: whatever it brings about can come at once. A row's digits are one INFO each too. */
+function keysByInfo(digits: string, request: (body: string) => string): string[] {
+  const keys = digits.match(/\[\w+\]|[0-9*#]/g) ?? []
+  return keys.flatMap((key, n) => {
+    const body = `Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=${key}\nDuration=100`
+    const pause = n === keys.length - 1 ? [] : ['<pause milliseconds="200"/>']
+    return [send(request(body), true), '<recv response="200"/>', ...pause]
   })
 }
 

@@ -72,6 +72,8 @@ export type Stage = {
   ariPassword: () => string
   /** All files that the application and Asterisk have written. */
   written: () => { file: string; text: string }[]
+  /** Waits until exactly so many channels are answered; resolves to them. */
+  talking: (count: number) => Promise<{ id: string; state: string }[]>
   /** Waits until every call has ended and every event is delivered. */
   settled: () => Promise<void>
   /** No channel, no bridge, no open file of ours, no event unsent. */
@@ -239,17 +241,23 @@ export async function setStage({ accountOptions = [], env: more = {} }: StageOpt
       return told()
     },
     written: () => filesBelow(data).filter(({ file }) => !/phone-|pinbridge\.db|secrets\.json/.test(file)),
+    talking: async (count) => {
+      let up: { id: string; state: string }[] = []
+      await until(
+        async () => {
+          const channels = (await ari('GET', 'channels')) as { id: string; state: string }[]
+          up = channels.filter(({ state }) => state === 'Up')
+          expect(up).toHaveLength(count)
+        },
+        { atMostMs: 15_000 },
+      )
+      return up
+    },
+    settled: () => until(isQuiet, { atMostMs: LAST_TIMER_MS }),
     nothingIsLeft: async () => {
       await until(
         async () => {
-          expect(await ari('GET', 'channels')).toEqual([])
-          expect(await ari('GET', 'bridges')).toEqual([])
-          const { checks } = (await (
-            await fetch(`${http}/readyz`, { headers: { connection: 'close' } })
-          ).json()) as {
-            checks: Record<string, string>
-          }
-          expect(checks).toEqual({ store: 'ok', asterisk: 'ok', deliveries: '0 waiting, 0 given up' })
+          await isQuiet()
           for (const [i, files] of open().entries())
             if (files.length > openAtFirst[i]!.length) expect(files).toEqual(openAtFirst[i])
         },

@@ -62,10 +62,10 @@ describe('a receiver', () => {
     expect(resolve).not.toHaveBeenCalled()
   })
 
-  test.each([['10.0.0.1'], ['9.9.9.9', '127.0.0.1'], ['9.9.9.9', '::1'], ['2620:fe::fe', 'fe80::1%lo'], []])(
-    'whose name leads to %s, %s is refused',
-    async (...addresses) => {
-      const receiver = await checkReceiver('https://r.example/', PUBLIC, resolvesTo(...addresses))
+  test.each(['10.0.0.1', '9.9.9.9 127.0.0.1', '9.9.9.9 ::1', '2620:fe::fe fe80::1%lo'])(
+    'whose name leads to %s is refused',
+    async (addresses) => {
+      const receiver = await checkReceiver('https://r.example/', PUBLIC, resolvesTo(...addresses.split(' ')))
       expect(receiver).toEqual({ refused: 'address' })
     },
   )

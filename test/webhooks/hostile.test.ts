@@ -125,12 +125,12 @@ describe('with a listener on loopback', () => {
       await outbox.commit(`account-${i}`)
     }
     outbox.start({ allowPrivate: false, resolve: rogueNames })
-    await until(() => expect(outbox.attempts).toHaveLength(endpoints.length))
+    await until(() => expect(connections > 0 || outbox.attempts.length === endpoints.length).toBe(true))
+    expect(connections).toBe(0)
     for (const { reason, outcome, status } of outbox.attempts) {
       expect(reason).toMatch(/^receiver refused: /)
       expect({ outcome, status }).toEqual({ outcome: 'retry', status: undefined })
     }
-    expect(connections).toBe(0)
     expect(await outbox.store.deliveryCounts()).toEqual({ waiting: endpoints.length, dead: 0 })
   })
 
