@@ -7,6 +7,9 @@
 # The mounts live in a namespace that ends with the command; nothing needs to be unmounted.
 set -eu
 
+# chroot lies where an ordinary user's path does not lead.
+export PATH="${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin"
+
 die() { echo "enter: $*" >&2; exit 125; }
 
 if [ "${1:-}" != --inside ]; then

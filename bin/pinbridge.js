@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node can read: says what is wrong before anything is imported that an old Node cannot load.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -16,6 +17,12 @@ if (major > 24 || (major === 24 && minor >= 11)) {
     process.exit(78)
   }
   const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url))
-  const { status } = spawnSync(own, [cli, ...process.argv.slice(2)], { stdio: 'inherit' })
-  process.exit(status ?? 1)
+  const child = spawn(own, [cli, ...process.argv.slice(2)], { stdio: 'inherit' })
+  // Whoever started us knows our process only: without this its SIGTERM would leave the other one behind.
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(name, () => child.kill(name))
+  child.on('error', ({ message }) => {
+    console.error(`pinbridge cannot start ${own}: ${message}`)
+    process.exit(1)
+  })
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }

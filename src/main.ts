@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import type { Logger } from 'pino'
@@ -12,7 +13,7 @@ import type { Config } from './config.ts'
 import { endDueAllocations } from './engine/allocations.ts'
 import type { Context } from './engine/context.ts'
 import type { Store } from './engine/store.ts'
-import { startLoop } from './loop.ts'
+import { startLoop, type Loop } from './loop.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 import { openSqlite } from './store/sqlite.ts'
 import { startDelivery } from './webhooks/deliver.ts'
@@ -29,60 +30,80 @@ const SWEEP_MS = 1_000
 /** Pause before another attempt to bring Asterisk back, in milliseconds. */
 const REVIVE_MS = 1_000
 
-/** Puts the product together and starts it: store, then HTTP, then whatever is owed, then calls. */
+/**
+ * Puts the product together and starts it: store, then what is owed, then HTTP, then calls. Stops in the opposite
+ * order, also when starting fails half-way.
+ */
 export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
+  await using parts = new AsyncDisposableStack()
   mkdirSync(config.data, { recursive: true, mode: 0o700 })
   const secrets = loadSecrets(config.data)
-  const store = openSqlite(path.join(config.data, 'pinbridge.db'), () => delivery.wake())
-  const ctx: Context = { store, now: Date.now, randomInt: (max) => randomInt(max), newId }
+  const onError = (error: unknown) => log.error({ err: error }, 'background work failed')
 
-  let door: CallDoor | undefined
-  const ready = async () => {
-    const asterisk = config.asterisk.mode === 'none' ? 'off' : door?.connected() ? 'ok' : 'not connected'
-    const { waiting, dead } = await store.deliveryCounts()
-    const checks = { store: 'ok', asterisk, deliveries: `${waiting} waiting, ${dead} given up` }
-    return { ready: asterisk !== 'not connected', checks }
-  }
-  const server = await listen(createApi({ ctx, log, ready }), config.http)
+  const store = openSqlite(path.join(config.data, 'pinbridge.db'), () => delivery.wake())
+  parts.defer(() => store.close())
+  const ctx: Context = { store, now: Date.now, randomInt: (max) => randomInt(max), newId }
+  const delivery = deliver(config, ctx, log, onError)
+  parts.defer(() => delivery.stop())
+  const sweeper = startLoop(() => sweep(ctx), { now: ctx.now, onError })
+  parts.defer(() => sweeper.stop())
+
+  const calls: { door?: CallDoor } = {}
+  const api = createApi({ ctx, log, ready: () => readiness(config, store, calls.door) })
+  const server = await listen(api, config.http)
+  parts.defer(() => closeServer(server))
   const httpPort = (server.address() as AddressInfo).port
   log.info({ host: config.http.host, port: httpPort }, 'HTTP is served')
 
-  const onError = (error: unknown) => log.error({ err: error }, 'background work failed')
-  const delivery = startDelivery({
-    store,
+  if (config.asterisk.mode !== 'none') {
+    const { door, stop } = await startCalls(config, secrets, ctx, log)
+    parts.defer(stop)
+    calls.door = door
+    const heartbeat = setInterval(() => {
+      if (door.live() > 0) store.touch(ctx.now()).catch(onError)
+    }, HEARTBEAT_MS)
+    parts.defer(() => {
+      clearInterval(heartbeat)
+      return store.touch(ctx.now())
+    })
+  }
+
+  const running = parts.move()
+  return {
+    httpPort,
+    async stop() {
+      await running.disposeAsync()
+      log.info('stopped')
+    },
+  }
+}
+
+function deliver(config: Config, ctx: Context, log: Logger, onError: (error: unknown) => void): Loop {
+  return startDelivery({
+    store: ctx.store,
     now: ctx.now,
     allowPrivate: config.webhooks.allowPrivate,
     shape: (event) => dialects.greenpin.callbackBody(event),
     onAttempt: (attempt) => log.info(attempt, 'delivery'),
     onError,
   })
-  const sweeper = startLoop(
-    async () => {
-      const { more } = await endDueAllocations(ctx)
-      return ctx.now() + (more ? 0 : SWEEP_MS)
-    },
-    { now: ctx.now, onError },
-  )
+}
 
-  const calls = config.asterisk.mode === 'none' ? undefined : await startCalls(config, secrets, ctx, log)
-  door = calls?.door
-  const heartbeat = setInterval(() => {
-    if (door && door.live() > 0) store.touch(ctx.now()).catch(onError)
-  }, HEARTBEAT_MS)
+async function sweep(ctx: Context): Promise<number> {
+  const { more } = await endDueAllocations(ctx)
+  return ctx.now() + (more ? 0 : SWEEP_MS)
+}
 
-  return {
-    httpPort,
-    async stop() {
-      clearInterval(heartbeat)
-      await calls?.stop()
-      server.close()
-      server.closeAllConnections()
-      await Promise.all([delivery.stop(), sweeper.stop()])
-      await store.touch(ctx.now())
-      await store.close()
-      log.info('stopped')
-    },
-  }
+async function readiness(config: Config, store: Store, door: CallDoor | undefined) {
+  const asterisk = config.asterisk.mode === 'none' ? 'off' : door?.connected() ? 'ok' : 'not connected'
+  const { waiting, dead } = await store.deliveryCounts()
+  const checks = { store: 'ok', asterisk, deliveries: `${waiting} waiting, ${dead} given up` }
+  return { ready: asterisk !== 'not connected', checks }
+}
+
+function closeServer(server: Server): void {
+  server.close()
+  server.closeAllConnections()
 }
 
 type Calls = { door: CallDoor; stop: () => Promise<void> }
@@ -110,7 +131,7 @@ async function startCalls(config: Config, secrets: Secrets, ctx: Context, log: L
   return {
     door,
     async stop() {
-      own?.leaveAlone()
+      await own?.leaveAlone()
       await door.stop(GRACE_MS)
       if (door.live() > 0) log.info({ calls: door.live() }, 'calls go on without us; Asterisk stays up')
       else await own?.stop()
@@ -122,28 +143,30 @@ async function startCalls(config: Config, secrets: Secrets, ctx: Context, log: L
 async function ownAsterisk(config: Config, secrets: Secrets, log: Logger) {
   const start = () => startAsterisk(asteriskSettings(config, secrets), (line) => log.info(line))
   let asterisk: LocalAsterisk = await start()
-  let reviving = false
-  let wanted = true
+  let reviving: Promise<void> | undefined
+  const wanted = new AbortController()
 
   async function revive(): Promise<void> {
-    if (reviving) return
-    reviving = true
-    while (wanted) {
+    while (!wanted.signal.aborted) {
       try {
         asterisk = await start()
-        break
+        return
       } catch (error) {
         log.error({ err: error }, 'Asterisk does not come up')
         await new Promise((resolve) => setTimeout(resolve, REVIVE_MS))
       }
     }
-    reviving = false
   }
 
   return {
     url: asterisk.ariUrl,
-    revive: () => void revive(),
-    leaveAlone: () => (wanted = false),
+    revive() {
+      reviving ??= revive().finally(() => (reviving = undefined))
+    },
+    async leaveAlone() {
+      wanted.abort()
+      await reviving
+    },
     stop: () => asterisk.stop(),
   }
 }

@@ -1,9 +1,10 @@
 import { AriError } from './ari-socket.ts'
 import type { Ari } from './ari.ts'
-import type { Answered, Call, Ring, Rung } from './call.ts'
+import type { Answered, Call } from './call.ts'
 import { callerChannel } from './caller.ts'
-import { deferred, within } from './deferred.ts'
-import { ringLeg, watchLeg, type Leg, type LegEnd } from './leg.ts'
+import { within } from './deferred.ts'
+import { watchLeg, type Leg, type LegEnd } from './leg.ts'
+import { ringParties } from './ring.ts'
 import { voice, type VoiceOptions } from './voice.ts'
 
 export type AriCallOptions = VoiceOptions & {
@@ -16,8 +17,6 @@ export type AriCallOptions = VoiceOptions & {
   adopted?: Answered
 }
 
-/** How much later than Asterisk we give up a ringing number ourselves, in milliseconds. */
-const RING_GRACE_MS = 5_000
 /** How long the end of a leg may take after we have asked for it, in milliseconds. */
 const END_MS = 5_000
 
@@ -32,51 +31,6 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   caller.onGone(() => {
     for (const leg of legs) leg.cancel()
   })
-
-  async function ring(ringing: Ring): Promise<Rung> {
-    const answer = deferred<Answered>()
-    let winner: Leg | undefined
-    const startLeg = (number: string): Leg => {
-      const leg = ringLeg(ari, {
-        ...ringing,
-        channelId: `${name}-${legs.length + 1}`,
-        number,
-        callId: id,
-        onEnd: options.onLegEnd,
-        // Two parties can answer in the same instant: the first event decides, the other leg is hung up.
-        onAnswer: () => {
-          if (winner) return leg.cancel('elsewhere')
-          winner = leg
-          for (const other of legs) if (other !== leg) other.cancel('elsewhere')
-          answer.resolve({ number, channelId: leg.channelId })
-        },
-      })
-      legs.push(leg)
-      return leg
-    }
-    await caller.act('POST', `${channel}/ring`)
-    const groups = ringing.strategy === 'all' ? [ringing.numbers] : ringing.numbers.map((number) => [number])
-    const failures = []
-    for (const group of groups) {
-      const started = group.map(startLeg)
-      const outcome = await caller.whileHere(
-        within(
-          Promise.race([answer.promise, Promise.all(started.map((leg) => leg.failed))]),
-          ringing.ringMs + RING_GRACE_MS,
-        ),
-      )
-      if (outcome === 'timeout') {
-        for (const leg of started) leg.cancel()
-        failures.push(...group.map((to) => ({ to, status: 'no-answer' as const })))
-      } else if (Array.isArray(outcome)) {
-        failures.push(...outcome)
-      } else {
-        return { answered: outcome }
-      }
-    }
-    await caller.act('DELETE', `${channel}/ring`)
-    return { unanswered: mostHopeful(failures) }
-  }
 
   async function talk({ channelId: otherId }: Answered): Promise<void> {
     const other = legs.find((leg) => leg.channelId === otherId)
@@ -129,18 +83,9 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
     },
     answer: () => caller.act('POST', `${channel}/answer`),
     ...voice(ari, caller, options),
-    ring,
+    ring: (ringing) =>
+      ringParties(ari, { caller, legs, name, callId: id, onLegEnd: options.onLegEnd }, ringing),
     talk,
     hangup,
   }
-}
-
-/** Of several numbers that did not answer, what to tell the caller: busy before silent before unreachable. */
-function mostHopeful<T extends { status: 'busy' | 'no-answer' | 'failed' }>(failures: T[]): T {
-  const found = (['busy', 'no-answer', 'failed'] as const).map((status) =>
-    failures.find((f) => f.status === status),
-  )
-  const best = found.find((failure) => failure !== undefined)
-  if (!best) throw new Error('nobody to ring')
-  return best
 }

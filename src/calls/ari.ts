@@ -2,18 +2,9 @@ import type { Logger } from 'pino'
 import { AriError, openSocket, type AriSocket, type Method } from './ari-socket.ts'
 import type * as Asterisk from './ari-types.ts'
 import { deferred, within, type Deferred } from './deferred.ts'
+import { listeners, type AnyEvent, type ChannelEvent, type Listeners } from './listeners.ts'
 
-/** What happens to a channel. The last two are ours: what a fresh look at Asterisk shows after a gap in the events. */
-export type ChannelEvent =
-  | Asterisk.StasisStart
-  | Asterisk.StasisEnd
-  | Asterisk.Dial
-  | Asterisk.ChannelDtmfReceived
-  | Asterisk.ChannelDestroyed
-  /** It is still there, in this state. */
-  | { type: 'Seen'; channel: Asterisk.Channel }
-  /** It was gone when we looked; it was last known to live at `lastSeenAt` (milliseconds since the epoch). */
-  | { type: 'Vanished'; lastSeenAt: number }
+export type { ChannelEvent }
 
 /** All channels and bridges of Asterisk at one instant. */
 export type Snapshot = { channels: Asterisk.Channel[]; bridges: Asterisk.Bridge[] }
@@ -28,10 +19,10 @@ export type Ari = {
    */
   request(method: Method, uri: string, body?: object, urgent?: 'urgent'): Promise<unknown>
   /** Register before the request that creates the channel: its first event can overtake the answer. */
-  onChannel(id: string, listener: (event: ChannelEvent) => void): () => void
-  onPlaybackFinished(id: string, listener: (state: string) => void): () => void
-  connected(): boolean
-  close(): void
+  onChannel: Listeners['onChannel']
+  onPlaybackFinished: Listeners['onPlaybackFinished']
+  connected: () => boolean
+  close: () => void
 }
 
 export type AriOptions = {
@@ -71,8 +62,7 @@ type Sockets = { events: AriSocket; lanes: AriSocket[]; closeAll: () => void }
 /** Connects to Asterisk and stays connected until closed: the first connect too is tried for ever. */
 export function connectAri(options: AriOptions): Ari {
   const { application, log } = options
-  const channels = new Map<string, (event: ChannelEvent) => void>()
-  const playbacks = new Map<string, (state: string) => void>()
+  const waiting = listeners()
   let sockets: Sockets | undefined
   let back: Deferred<undefined> = deferred()
   let closed = false
@@ -80,15 +70,6 @@ export function connectAri(options: AriOptions): Ari {
   let lostAt: number | undefined
   /** Events that arrive while we still compare notes with Asterisk; undefined when they are passed on at once. */
   let held: { type: string }[] | undefined
-  /** Channels and playbacks that were waited for when the connection was lost; the others' requests wait for it too. */
-  let unsure = new Set<string>()
-
-  const keep = <T>(map: Map<string, T>, id: string, listener: T) => {
-    map.set(id, listener)
-    return () => {
-      if (map.get(id) === listener) map.delete(id)
-    }
-  }
 
   async function request(method: Method, uri: string, body?: object, urgent?: 'urgent'): Promise<unknown> {
     if (!sockets) await within(back.promise, OUTAGE_PATIENCE_MS)
@@ -102,20 +83,9 @@ export function connectAri(options: AriOptions): Ari {
       options.onReplaced()
     } else if (held) {
       held.push(event)
-    } else {
-      dispatch(event as ChannelEvent | Asterisk.PlaybackFinished)
+    } else if (!waiting.dispatch(event as AnyEvent) && event.type === 'StasisStart') {
+      options.onStart(event as Asterisk.StasisStart)
     }
-  }
-
-  function dispatch(event: ChannelEvent | Asterisk.PlaybackFinished): void {
-    if (event.type === 'PlaybackFinished') {
-      playbacks.get(event.playback.id)?.(event.playback.state)
-      return
-    }
-    const id = event.type === 'Dial' ? event.peer.id : 'channel' in event ? event.channel.id : ''
-    const listener = channels.get(id)
-    if (listener) listener(event)
-    else if (event.type === 'StasisStart') options.onStart(event)
   }
 
   function onEventSafely(event: { type: string }): void {
@@ -137,40 +107,21 @@ export function connectAri(options: AriOptions): Ari {
     if (isClosed()) return opened.closeAll()
     sockets = opened
     const snapshot = await look(sockets.events, application)
-    tellWhatWasMissed(snapshot)
+    waiting.tellChannels(snapshot.channels, lostAt ?? Date.now())
     await options.reconcile(withoutNewcomers(snapshot, held))
-    await askForPlaybacks(sockets.events)
+    await waiting.tellPlaybacks((id) => exists(opened.events, `playbacks/${id}`))
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the socket's end meanwhile
     if (broken) throw new AriError(0, 'the connection broke while it was being set up')
     established = true
     const missed = held
     held = undefined
     lostAt = undefined
-    unsure = new Set()
+    waiting.trust()
     for (const event of missed) onEventSafely(event)
   }
 
-  /** Channels that somebody waits for may have changed while nobody listened. */
-  function tellWhatWasMissed({ channels: seen }: Snapshot): void {
-    const byId = new Map(seen.map((channel) => [channel.id, channel]))
-    for (const [id, listener] of [...channels]) {
-      const channel = byId.get(id)
-      if (channel) listener({ type: 'Seen', channel })
-      else if (unsure.has(id)) listener({ type: 'Vanished', lastSeenAt: lostAt ?? Date.now() })
-    }
-  }
-
-  async function askForPlaybacks(socket: AriSocket): Promise<void> {
-    for (const [id, listener] of [...playbacks].filter(([waited]) => unsure.has(waited))) {
-      const there = await socket.request('GET', `playbacks/${id}`).then(
-        () => true,
-        () => false,
-      )
-      if (!there) listener('done')
-    }
-  }
-
   function disconnect(): void {
-    if (sockets) for (const id of [...channels.keys(), ...playbacks.keys()]) unsure.add(id)
+    if (sockets) waiting.doubt()
     sockets?.closeAll()
     sockets = undefined
   }
@@ -213,8 +164,8 @@ export function connectAri(options: AriOptions): Ari {
   return {
     application,
     request,
-    onChannel: (id, listener) => keep(channels, id, listener),
-    onPlaybackFinished: (id, listener) => keep(playbacks, id, listener),
+    onChannel: waiting.onChannel,
+    onPlaybackFinished: waiting.onPlaybackFinished,
     connected: () => sockets !== undefined && held === undefined,
     close,
   }
@@ -260,6 +211,13 @@ function withoutNewcomers({ channels, bridges }: Snapshot, held: { type: string 
   const starts = held.filter((event): event is Asterisk.StasisStart => event.type === 'StasisStart')
   const newcomers = new Set(starts.map(({ channel }) => channel.id))
   return { channels: channels.filter(({ id }) => !newcomers.has(id)), bridges }
+}
+
+async function exists(socket: AriSocket, uri: string): Promise<boolean> {
+  return socket.request('GET', uri).then(
+    () => true,
+    () => false,
+  )
 }
 
 function leastBusy(lanes: AriSocket[]): AriSocket {

@@ -50,14 +50,12 @@ export function recovery(
   const belongs = (id: string) => [...kept].some((callId) => id.startsWith(`${application}-${callId}`))
   const hangUp: string[] = []
   for (const { id, dialplan } of channels) {
-    const waits = dialplan.app_name === 'Stasis' && dialplan.app_data?.split(',', 1)[0] === application
+    const waits = dialplan.app_name === 'Stasis' && dialplan.app_data.split(',', 1)[0] === application
     if (callers.has(id) || belongs(id)) continue
     if (isOurs(application, id) || close.some(({ channelId }) => channelId === id)) hangUp.push(id)
     else if (waits) apologise.push({ channelId: id, record: undefined })
   }
-  const removeBridges = bridges
-    .map(({ id }) => id)
-    .filter((id) => isOurs(application, id) && !belongs(id))
+  const removeBridges = bridges.map(({ id }) => id).filter((id) => isOurs(application, id) && !belongs(id))
   return { adopt, apologise, close, hangUp, removeBridges }
 }
 

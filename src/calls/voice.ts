@@ -78,10 +78,10 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
     const silence = rearmable(() => complete.resolve(undefined))
     const total = rearmable(() => complete.resolve(undefined))
     let entry: Entry = EMPTY
-    let touched = false
+    const keyed = { any: false }
     let playing: Playing | undefined
     const stopListening = caller.listen((key) => {
-      touched = true
+      keyed.any = true
       playing?.stop()
       silence.arm(times.nextMs)
       entry = press(entry, key, maxDigits)
@@ -91,11 +91,12 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
     })
     try {
       total.arm(times.totalMs)
-      if (!touched) {
+      if (!keyed.any) {
         playing = await start(prompts)
-        if (touched) playing.stop()
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a key may have come meanwhile
+        if (keyed.any) playing.stop()
         void playing.ended.then(() => {
-          if (!touched) silence.arm(times.firstMs)
+          if (!keyed.any) silence.arm(times.firstMs)
         })
       }
       await caller.whileHere(complete.promise)

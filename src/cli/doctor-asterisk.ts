@@ -64,7 +64,7 @@ function judge(asked: Asked, url: string, whose: 'ours' | 'theirs'): Check[] {
   }
   const todo =
     whose === 'ours'
-      ? 'See log/messages.log and boot.log in the folder asterisk of the data folder.'
+      ? 'See asterisk.log and asterisk/log/messages.log in the data folder.'
       : 'Look whether it runs with ARI enabled, and at asterisk.ariUrl, ariUser and ariPassword.'
   return [{ name: 'Asterisk', state: 'fail', found: `no ARI at ${url}: ${asked.why}`, todo }]
 }

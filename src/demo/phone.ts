@@ -50,9 +50,7 @@ export async function startPhone({ folder, script, sound, port, args }: PhoneOpt
     ],
     import.meta.dirname,
   )
-  // Entering the root folder takes commands that Debian keeps out of the path of ordinary users.
-  const env = { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` }
-  const child = spawn(sipp.command, sipp.args, { stdio: ['ignore', 'ignore', 'pipe'], env })
+  const child = spawn(sipp.command, sipp.args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let complaint = ''
   child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
   const ended = new Promise<void>((done) => {

@@ -113,7 +113,7 @@ export async function endCall(
 }
 
 /** The rule behind `endCall`. */
-export function closing(
+function closing(
   call: CallRecord | undefined,
   endedAt: number,
   unanswered: Unanswered | undefined,

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { Store } from '../engine/store.ts'
 import { accounts } from './sqlite/accounts.ts'
@@ -13,11 +13,13 @@ const MIGRATIONS = new URL('./migrations/', import.meta.url)
 const SQLITE_FLOOR = [3, 51, 3] as const
 
 /**
- * The store on SQLite. `file` may be ':memory:'. Creates the file and brings its schema up to date.
+ * The store on SQLite. `file` may be ':memory:'. Creates the file, for this user only, and brings its
+ * schema up to date.
  * `onDue` is called after each commit that left an event for a receiver.
  * Throws when the file was written by a newer pinbridge, or is damaged: it is left untouched then.
  */
 export function openSqlite(file: string, onDue: () => void = () => undefined): Store {
+  if (file !== ':memory:') createPrivate(file)
   const db = new Database(file, { timeout: 50 })
   try {
     prepare(db)
@@ -36,6 +38,18 @@ export function openSqlite(file: string, onDue: () => void = () => undefined): S
       await commit(() => undefined)
       db.close()
     },
+  }
+}
+
+/**
+ * PINs are in it, and SQLite would go by the umask; the WAL takes its mode from this file.
+ * A file that is there is not even opened: closing it again would release the locks that SQLite has on it.
+ */
+function createPrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

@@ -12,7 +12,7 @@ test('thirty callers at once, each with a PIN of their own, reach thirty other p
     const pin = String(4100 + 7 * n)
     const b = { numbers: [`+9195500000${String(n).padStart(2, '0')}`] }
     await stage().allocate({ transaction_id: `order-${n}`, a: { pin }, b })
-    rows.push([`+9198000000${String(n).padStart(2, '0')}`, ...pin])
+    rows.push([`+9198000000${String(n).padStart(2, '0')}`, ...Array.from(pin)])
   }
   const witness = await stage().witness()
   await stage().answering(

@@ -30,7 +30,7 @@ export const STRANGER = '+919811111111'
 type Body = Record<string, unknown>
 
 /** The running application as a process of its own, so that it can be killed. */
-export type App = {
+type App = {
   pid: number
   /** Lines of the log, parsed. */
   log: () => Body[]
@@ -39,7 +39,7 @@ export type App = {
 }
 
 /** What the account is told by webhook. */
-export type EventKind = 'completed' | 'verified' | 'refused'
+type EventKind = 'completed' | 'verified' | 'refused'
 
 export type StageOptions = { accountOptions?: string[]; env?: Record<string, string> }
 
@@ -100,7 +100,7 @@ export function useStage(options: StageOptions = {}): () => Stage {
   }
 }
 
-export async function setStage({ accountOptions = [], env: more = {} }: StageOptions = {}): Promise<Stage> {
+async function setStage({ accountOptions = [], env: more = {} }: StageOptions = {}): Promise<Stage> {
   const data = mkdtempSync(path.join(tmpdir(), 'pinbridge-e2e-'))
   const [httpPort, ariPort] = [await freePort('tcp'), await freePort('tcp')]
   const [sipPort, trunkPort, callerPort] = [
@@ -349,7 +349,7 @@ function udpListeners(): number[] {
   return rows.map((row) => Number.parseInt(/:([0-9A-F]{4}) /.exec(row)?.[1] ?? '', 16))
 }
 
-export function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+function freePort(kind: 'tcp' | 'udp'): Promise<number> {
   return new Promise((resolve, reject) => {
     if (kind === 'udp') {
       const socket = createSocket('udp4')

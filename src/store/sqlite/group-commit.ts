@@ -27,12 +27,13 @@ export function groupCommit(db: Database): Commit {
     if (!db.open) return failAll(takeAll(), new Error('the store is closed'))
     if (!began()) return
     const items = takeAll()
-    const kept = items.filter(runOne)
+    let kept: Item[]
     try {
+      kept = items.filter(runOne)
       commit.run()
     } catch (error) {
       if (db.inTransaction) rollback.run()
-      return failAll(kept, error)
+      return failAll(items, error)
     }
     for (const item of kept) item.done()
   }
@@ -63,6 +64,8 @@ export function groupCommit(db: Database): Commit {
       release.run()
       return true
     } catch (error) {
+      // A full disk, say, ends the whole transaction, and what went well before is lost with it.
+      if (!db.inTransaction) throw error
       undo.run()
       release.run()
       item.fail(error)

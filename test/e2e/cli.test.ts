@@ -15,7 +15,7 @@ import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { openSqlite } from '../src/store/sqlite.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
 
 const CHECKOUT = path.resolve(import.meta.dirname, '..')
 const BIN = path.join(CHECKOUT, 'bin/pinbridge.js')
