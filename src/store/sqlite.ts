@@ -55,12 +55,14 @@ function createPrivate(file: string): void {
 
 function prepare(db: Database.Database): void {
   requireSqlite(db)
+  const behind = missing(db).length > 0 // throws before anything is written
   db.pragma('journal_mode = WAL')
   // Only FULL keeps what was acknowledged through a power cut (sqlite.org/pragma.html#pragma_synchronous).
   db.pragma('synchronous = FULL')
   db.pragma('foreign_keys = ON')
   db.pragma('journal_size_limit = 67108864')
-  migrate(db)
+  // An up-to-date file opens without the write lock, which another process may hold.
+  if (behind) migrate(db)
 }
 
 function requireSqlite(db: Database.Database): void {
@@ -71,21 +73,31 @@ function requireSqlite(db: Database.Database): void {
     throw new Error(`SQLite ${version} can lose commits; ${SQLITE_FLOOR.join('.')} or newer is needed`)
 }
 
-/** Runs what is missing of migrations/NNNN-name.sql, all in one transaction; the number is the schema's version. */
-function migrate(db: Database.Database): void {
+/** What the database lacks of migrations/NNNN-name.sql; the number is the schema's version. Throws when it is newer. */
+function missing(db: Database.Database): string[] {
   const files = readdirSync(MIGRATIONS)
     .filter((name) => /^\d{4}-.*\.sql$/.test(name))
     .sort()
+  const version = db.pragma('user_version', { simple: true }) as number
+  const newest = versionOf(files.at(-1))
+  if (version > newest)
+    throw new Error(
+      `the database has schema ${version}, this pinbridge knows up to ${newest}: use a newer one`,
+    )
+  return files.filter((file) => versionOf(file) > version)
+}
+
+/** Runs what is missing, all in one transaction. */
+function migrate(db: Database.Database): void {
   const run = db.transaction(() => {
-    const version = db.pragma('user_version', { simple: true }) as number
-    const newest = Number(files.at(-1)?.slice(0, 4))
-    if (version > newest)
-      throw new Error(
-        `the database has schema ${version}, this pinbridge knows up to ${newest}: use a newer one`,
-      )
-    for (const name of files.filter((file) => Number(file.slice(0, 4)) > version))
-      db.exec(readFileSync(new URL(name, MIGRATIONS), 'utf8'))
-    db.pragma(`user_version = ${newest}`)
+    for (const file of missing(db)) {
+      db.exec(readFileSync(new URL(file, MIGRATIONS), 'utf8'))
+      db.pragma(`user_version = ${versionOf(file)}`)
+    }
   })
   run.immediate()
+}
+
+function versionOf(file: string | undefined): number {
+  return Number(file?.slice(0, 4))
 }

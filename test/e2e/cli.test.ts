@@ -17,7 +17,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { openSqlite } from '../../src/store/sqlite.ts'
 
-const CHECKOUT = path.resolve(import.meta.dirname, '..')
+const CHECKOUT = path.resolve(import.meta.dirname, '../..')
 const BIN = path.join(CHECKOUT, 'bin/pinbridge.js')
 
 type Env = Record<string, string>
@@ -82,11 +82,16 @@ async function serverOf(respond: (url: string, login: string) => unknown): Promi
   return (server.address() as AddressInfo).port
 }
 
+/** Makes this Node say that it is one which cannot run the sources. */
+const OLD_NODE = [
+  '--import',
+  `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.20.2'}})`,
+]
 const HTTP_ONLY = { PINBRIDGE_ASTERISK: 'none', PINBRIDGE_HTTP_PORT: '0' }
 
 /** `pinbridge serve` until it is ready. */
-async function serving(env: Env = HTTP_ONLY) {
-  const child = spawn(process.execPath, [BIN, 'serve'], {
+async function serving(env: Env = HTTP_ONLY, node: string[] = []) {
+  const child = spawn(process.execPath, [...node, BIN, 'serve'], {
     env: environment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -120,13 +125,25 @@ describe('the command', () => {
   })
 
   test('started by an old Node hands over to the one of the package, exit code and all', async () => {
-    const old = `data:text/javascript,Object.defineProperty(process,'versions',{value:{node:'20.20.2'}})`
     const [help, usage] = await Promise.all([
-      start(process.execPath, ['--import', old, BIN, '--help']),
-      start(process.execPath, ['--import', old, BIN, 'fly']),
+      start(process.execPath, [...OLD_NODE, BIN, '--help']),
+      start(process.execPath, [...OLD_NODE, BIN, 'fly']),
     ])
     expect([help.code, help.stdout]).toEqual([0, expect.stringContaining('Usage: pinbridge')])
     expect([usage.code, usage.stderr]).toEqual([64, "error: unknown command 'fly'\n"])
+  })
+
+  test.each([
+    ['SIGTERM', 0, 'stopped'],
+    ['SIGINT', 0, 'stopped'],
+    // What `serve` does not take ends it at once.
+    ['SIGHUP', 129, 'ready'],
+  ] as const)('started by an old Node hands over %s too', async (signal, code, last) => {
+    const { child, ended, lines, http } = await serving(HTTP_ONLY, OLD_NODE)
+    child.kill(signal)
+    expect(await ended).toBe(code)
+    expect(lines().at(-1)?.['msg']).toBe(last)
+    await expect(fetch(`${http}/livez`)).rejects.toThrow('fetch failed')
   })
 
   test.each([
