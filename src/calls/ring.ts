@@ -23,13 +23,11 @@ export async function ringParties(ari: Ari, call: Ringing, ring: Ring): Promise<
   const { caller, legs } = call
   const tone = `channels/${caller.channelId}/ring`
   const answer = deferred<Answered>()
-  let winner: Leg | undefined
 
   function startLeg(number: string): Leg {
     const channelId = `${call.name}-${legs.length + 1}`
+    // In one turn of the event loop with the event itself: a second answer, however close, finds its leg cancelled.
     const onAnswer = () => {
-      if (winner) return leg.cancel('elsewhere')
-      winner = leg
       for (const other of legs) if (other !== leg) other.cancel('elsewhere')
       answer.resolve({ number, channelId })
     }
