@@ -56,8 +56,8 @@ module.exports = {
       npm('standardwebhooks'),
       node,
     ]),
-    only('small-roots', '^src/(config|log|loop|asterisk|secrets)\\.ts$', [
-      '^src/(config|log)\\.ts$',
+    only('small-roots', '^src/((config|log|loop|asterisk|secrets)\\.ts$|(config|asterisk)/)', [
+      '^src/((config|log)\\.ts$|(config|asterisk)/)',
       npm('pino', 'yaml', 'zod'),
       node,
     ]),

@@ -8,8 +8,8 @@ const SAMPLES = 160
 const PACKET_MS = 20
 /** A key is held for this many packets' time: 100 ms, above Asterisk's own minimum of 80. */
 const KEY_PACKETS = 5
-/** Between two keys, in milliseconds. Below 50 Asterisk 22 reports a key twice. */
-const GAP_MS = 60
+/** Between two keys, in milliseconds, as handsets dial. Below 50 Asterisk 22 reports a key twice. */
+const GAP_MS = 100
 /** What a talking party says: a byte that no tone of Asterisk's fills a whole packet with. */
 const VOICE = 0x42
 
@@ -44,9 +44,10 @@ export function voice(send: (packet: Buffer) => void): Voice {
       send(packet(EVENTS, packets === 1, payload))
     }
     for (let packets = 1; packets < KEY_PACKETS; packets++) {
-      event(packets, false)
       await pause(PACKET_MS)
+      event(packets, false)
     }
+    await pause(PACKET_MS)
     const endedAt = performance.now()
     for (let copy = 1; copy <= 3; copy++) event(KEY_PACKETS, true)
     timestamp += KEY_PACKETS * SAMPLES

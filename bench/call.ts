@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { isSpeech, voice } from './audio.ts'
 import { openCallees, type Callee, type Callees } from './callee.ts'
-import type { Line } from './line.ts'
+import { FORGET_MS, type Line } from './line.ts'
 import { contactOf, header, HOST, mediaPort, reply, request, sdp, type Message } from './sip.ts'
 
 /** One call to place. */
-export type Plan = {
+type Plan = {
   from: string
   to: string
   /** What is keyed, with its `#`. */
@@ -30,7 +30,7 @@ export type Phones = { call: (plan: Plan) => Promise<Outcome> }
 const THINK_MS = 100
 /** From the first word of the other party to the hang-up, in milliseconds. */
 const TALK_MS = 100
-/** A call that takes longer has failed. It takes some 1.5 s where nothing is late. */
+/** A call that takes longer has failed. It takes less than 2 s where nothing is late. */
 const CALL_MS = 10_000
 
 export function phonesOn(line: Line): Phones {
@@ -56,8 +56,7 @@ async function placed(line: Line, callees: Callees, plan: Plan, callId: string):
   } finally {
     overdue.abort()
     callee?.forget()
-    // Copies of messages may still come; they are answered as long as the call is known.
-    setTimeout(caller.forget, 2_000)
+    setTimeout(caller.forget, FORGET_MS)
   }
   return outcome
 }

@@ -1,5 +1,5 @@
 import { voice } from './audio.ts'
-import type { Line } from './line.ts'
+import { FORGET_MS, type Line } from './line.ts'
 import { dialled, mediaPort, reply, sdp, type Message } from './sip.ts'
 
 /** A party that will be rung. */
@@ -73,7 +73,6 @@ function pickUp(line: Line, invite: Message, ended: () => void): void {
     clearInterval(speaking)
     repeated()
     ended()
-    // Copies of the last request are answered for a while.
-    setTimeout(forget, 2_000)
+    setTimeout(forget, FORGET_MS)
   }
 }

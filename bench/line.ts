@@ -27,6 +27,8 @@ export type Line = {
 
 /** As much as an unprivileged process may have on most machines, in bytes. */
 const BUFFER_BYTES = 212_992
+/** Copies of messages may come when a call is over; they are answered for so long, in milliseconds. */
+export const FORGET_MS = 4_000
 const FIRST_REPEAT_MS = 500
 const LAST_REPEAT_MS = 4_000
 
@@ -46,7 +48,11 @@ export async function openLine(asteriskPort: number): Promise<Line> {
   })
   rtp.on('message', (packet, { port }) => audio.get(port)?.(packet))
 
-  const send = (text: string) => sip.send(text, asteriskPort, HOST)
+  let open = true
+  const send = (text: string) => {
+    // What is repeated may fall due when all is over.
+    if (open) sip.send(text, asteriskPort, HOST)
+  }
   const insist = (text: string) => {
     let timer: NodeJS.Timeout | undefined
     const again = (wait: number) => {
@@ -62,11 +68,14 @@ export async function openLine(asteriskPort: number): Promise<Line> {
     name: randomBytes(4).toString('hex'),
     send,
     insist,
-    sendAudio: (packet, port) => rtp.send(packet, port, HOST),
+    sendAudio: (packet, port) => {
+      if (open) rtp.send(packet, port, HOST)
+    },
     onCall: (callId, take) => keep(calls, callId, take),
     onInvite: (take) => (newcomer = take),
     onAudio: (port, take) => keep(audio, port, take),
     close: async () => {
+      open = false
       await Promise.all([sip, rtp].map((socket) => new Promise<void>((done) => socket.close(done))))
     },
   }

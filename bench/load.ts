@@ -10,7 +10,7 @@ export type Answerer = 'pinbridge' | 'dialplan'
 export type Variant = { kind: Kind; by: Answerer }
 
 /** Calls of one kind, placed at a steady rate whether or not earlier ones are over. */
-export type Load = Variant & { count: number; perSecond: number }
+type Load = Variant & { count: number; perSecond: number }
 
 /** What they came to. CPU in milliseconds a call; `generatorMs` is our own. */
 export type Result = {

@@ -16,7 +16,7 @@ export type Message = {
   about: string
 }
 
-/** A request, or undefined for what is no SIP. */
+/** The parts of a message that tell what it is; undefined for what is no SIP. */
 export function read(text: string): Message | undefined {
   const [, status, method] = /^(?:SIP\/2\.0 (\d{3})|([A-Z]+) )/.exec(text) ?? []
   const [, callId] = /^Call-ID: *(\S+)/im.exec(text) ?? []

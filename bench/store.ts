@@ -17,7 +17,7 @@ export const VNS: Record<Kind, string> = { pin: '+916292134471', bridged: '+9162
 const OTHER_SIDE = '+916292134465'
 
 /** A PIN, and the number of the party that it connects to. */
-export type Pin = { pin: string; number: string }
+type Pin = { pin: string; number: string }
 export type Pins = Record<Kind, Pin[]>
 
 /** Written at once, so that thousands share each commit. */

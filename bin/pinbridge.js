@@ -24,5 +24,5 @@ if (major > 24 || (major === 24 && minor >= 11)) {
     console.error(`pinbridge cannot start ${own}: ${message}`)
     process.exit(1)
   })
-  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code))
 }

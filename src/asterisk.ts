@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { environment, fingerprint, type AsteriskSettings } from './asterisk/settings.ts'
 
 const READY_WITHIN_MS = 30_000
 const GONE_WITHIN_MS = 5_000
@@ -14,23 +14,7 @@ const checkout = path.resolve(import.meta.dirname, '..')
 const scripts = path.join(checkout, 'asterisk-docker')
 const enter = path.join(scripts, 'enter.sh')
 
-export type AsteriskSettings = {
-  /** Asterisk keeps all it writes in the folder `asterisk` below this one. */
-  dataDir: string
-  ariPort: number
-  /** At least 16 characters; Asterisk itself keeps only its hash. */
-  ariPassword: string
-  sipHost: string
-  sipPort: number
-  rtpStart: number
-  rtpEnd: number
-  /** The carrier: calls go there and come from there. */
-  trunkHost: string
-  trunkPort: number
-  mediaAddress?: string
-  dtmfMode?: string
-  application?: string
-}
+export type { AsteriskSettings }
 
 export type LocalAsterisk = {
   /** Without `/ari`; the user is `pinbridge`. */
@@ -71,7 +55,7 @@ export async function startAsterisk(settings: AsteriskSettings, progress: Progre
 }
 
 /** Path of the ready root folder (builds it the first time). */
-export async function rootFolder(progress: Progress): Promise<string> {
+async function rootFolder(progress: Progress): Promise<string> {
   const build = spawn(path.join(scripts, 'rootfs.sh'), { stdio: ['ignore', 'pipe', 'pipe'] })
   const said: string[] = []
   createInterface(build.stderr).on('line', (line) => {
@@ -133,29 +117,6 @@ async function mustBeFree(host: string, port: number): Promise<void> {
     throw new Error(`The SIP address ${host}:${port} cannot be had`, { cause: error })
   }
   socket.close()
-}
-
-function environment(settings: AsteriskSettings): NodeJS.ProcessEnv {
-  return {
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    ARI_PORT: String(settings.ariPort),
-    ARI_PASSWORD: settings.ariPassword,
-    SIP_HOST: settings.sipHost,
-    SIP_PORT: String(settings.sipPort),
-    RTP_START: String(settings.rtpStart),
-    RTP_END: String(settings.rtpEnd),
-    TRUNK_HOST: settings.trunkHost,
-    TRUNK_PORT: String(settings.trunkPort),
-    ...(settings.mediaAddress !== undefined && { MEDIA_ADDRESS: settings.mediaAddress }),
-    ...(settings.dtmfMode !== undefined && { DTMF_MODE: settings.dtmfMode }),
-    ...(settings.application !== undefined && { APPLICATION: settings.application }),
-    PINBRIDGE_SETTINGS: fingerprint(settings),
-  }
-}
-
-function fingerprint(settings: AsteriskSettings): string {
-  const sorted = Object.entries(settings).sort(([a], [b]) => a.localeCompare(b))
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex').slice(0, 16)
 }
 
 async function compareSettings(pid: number, settings: AsteriskSettings, progress: Progress): Promise<void> {

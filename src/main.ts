@@ -51,6 +51,7 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
   const calls: { door?: CallDoor } = {}
   const api = createApi({ ctx, log, ready: () => readiness(config, store, calls.door) })
   const server = await listen(api, config.http)
+  server.on('error', onError)
   parts.defer(() => closeServer(server))
   const httpPort = (server.address() as AddressInfo).port
   log.info({ host: config.http.host, port: httpPort }, 'HTTP is served')
@@ -60,11 +61,12 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
     parts.defer(stop)
     calls.door = door
     const heartbeat = setInterval(() => {
-      if (door.live() > 0) store.touch(ctx.now()).catch(onError)
+      if (door.connected() && door.live() > 0) store.touch(ctx.now()).catch(onError)
     }, HEARTBEAT_MS)
     parts.defer(() => {
       clearInterval(heartbeat)
-      return store.touch(ctx.now())
+      // Unconnected, we do not know who is still there.
+      return door.connected() ? store.touch(ctx.now()) : undefined
     })
   }
 
@@ -133,7 +135,7 @@ async function startCalls(config: Config, secrets: Secrets, ctx: Context, log: L
     async stop() {
       await own?.leaveAlone()
       await door.stop(GRACE_MS)
-      if (door.live() > 0) log.info({ calls: door.live() }, 'calls go on without us; Asterisk stays up')
+      if (door.talking() > 0) log.info({ calls: door.talking() }, 'calls go on without us; Asterisk stays up')
       else await own?.stop()
     },
   }
@@ -184,6 +186,8 @@ function asteriskSettings({ data, asterisk, sip }: Config, { ariPassword }: Secr
     trunkHost: sip.trunk.host,
     trunkPort: sip.trunk.port,
     dtmfMode: sip.dtmf,
+    ...(sip.trunkMatch !== undefined && { trunkMatch: sip.trunkMatch }),
     ...(sip.mediaAddress !== undefined && { mediaAddress: sip.mediaAddress }),
+    ...(sip.externalAddress !== undefined && { externalAddress: sip.externalAddress }),
   }
 }

@@ -108,6 +108,13 @@ describe('file and environment', () => {
     ])
   })
 
+  test('the carrier may call from several addresses and networks, of both kinds', () => {
+    const carriers = ' 198.51.100.0/28, 203.0.113.9 ,2001:db8::/32,2001:db8::9'
+    expect(load(undefined, { PINBRIDGE_TRUNK_MATCH: carriers }).sip.trunkMatch).toBe(
+      '198.51.100.0/28,203.0.113.9,2001:db8::/32,2001:db8::9',
+    )
+  })
+
   test('a foreign Asterisk needs address, user and password, and is given as such', () => {
     const asterisk = 'asterisk:\n  ariUrl: https://pbx.example.com:8089/\n  ariUser: ivr\n'
     const password = 'Zr8-kwLq02_vbnTy'
@@ -162,6 +169,7 @@ describe('a malformed file is told by line and column', () => {
       'sip:\n  rtpPorts: 1000-2000\n',
       /^@:2:3: sip\.rtpPorts: found "1000-2000", expected first-last UDP port/,
     ],
+    ['sip:\n  trunkMatch: [198.51.100.7]\n', /^@:2:3: sip\.trunkMatch: found a list, expected IP addresses/],
     ['sip:\n  mediaAddress: here\n', '@:2:3: sip.mediaAddress: found "here", expected IP address'],
     [
       'sip:\n  dtmf: sms\n',
@@ -188,6 +196,24 @@ describe('a malformed file is told by line and column', () => {
       typeof expected === 'string' ? expected : expect.stringMatching(expected),
     ])
   })
+
+  test.each([
+    ...['carrier.example', '198.51.100.7:5060', '198.51.100.7,', '198.51.100.7 203.0.113.9', '010.0.0.1'],
+    ...['198.51.100.0/33', '2001:db8::/129', '0.0.0.0/0', '::/0', '198.51.100.0/24/2', '198.51.100.7/', '/8'],
+  ])('the carrier does not call from %s', (found) => {
+    expect(problems(`sip:\n  trunkMatch: "${found}"\n`)).toEqual([
+      `@:2:3: sip.trunkMatch: found "${found}", expected IP addresses and networks, comma-separated`,
+    ])
+  })
+
+  test.each(['sip.example.com', '2001:db8::7', '203.0.113.7:5060'])(
+    'the public address is not %s',
+    (found) => {
+      expect(problems(`sip:\n  externalAddress: "${found}"\n`)).toEqual([
+        `@:2:3: sip.externalAddress: found "${found}", expected IPv4 address`,
+      ])
+    },
+  )
 
   test.each([...new Set(rows.slice(1).map(({ key }) => key.split('.')[0] ?? ''))])(
     'an unknown name in %s',
@@ -344,9 +370,10 @@ describe('what people read about the settings', () => {
     expect(load(example)).toEqual(load(''))
     const inUse = load(example.replaceAll(/^ {2}#(?=\w)/gm, '  '))
     const { ariUrl, ariUser, ariPassword, ...asterisk } = inUse.asterisk
-    const { mediaAddress, country, ...sip } = inUse.sip
+    const { trunkMatch, mediaAddress, externalAddress, country, ...sip } = inUse.sip
     expect({ ...inUse, asterisk, sip }).toEqual(load(''))
-    expect([ariUrl, ariUser, ariPassword, mediaAddress, country]).not.toContain(undefined)
+    const optional = [ariUrl, ariUser, ariPassword, trunkMatch, mediaAddress, externalAddress, country]
+    expect(optional).not.toContain(undefined)
     for (const { env } of rows) expect(example).toContain(env)
   })
 })

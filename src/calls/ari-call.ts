@@ -27,46 +27,59 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   const channel = `channels/${channelId}`
   const name = `${ari.application}-${id}`
   const legs: Leg[] = adopted ? [watchLeg(ari, adopted)] : []
-  let bridged = adopted !== undefined
+  const bridge = `bridges/${name}`
+  let bridgeMade = adopted !== undefined
+  let joined = adopted !== undefined
+  let dismissed = false
   caller.onGone(() => {
     for (const leg of legs) leg.cancel()
   })
 
-  async function talk({ channelId: otherId }: Answered): Promise<void> {
+  async function talk({ channelId: otherId }: Answered): Promise<number> {
     const other = legs.find((leg) => leg.channelId === otherId)
     if (!other) throw new Error('talk with a party that was not rung')
     try {
-      if (!bridged && !(await joined(other))) return
-      await caller.whileHere(other.ended)
+      if (!joined) await join(other)
+      return await caller.whileHere(other.ended)
     } finally {
       other.cancel()
     }
   }
 
-  /** False when the party that answered has hung up again before the two were joined. */
-  async function joined(other: Leg): Promise<boolean> {
+  async function join(other: Leg): Promise<void> {
     try {
       await caller.act('DELETE', `${channel}/ring`)
-      bridged = true
-      await caller.act('POST', `bridges/${name}`, { type: 'mixing', name: ari.application })
-      await caller.act('POST', `bridges/${name}/addChannel`, {
+      bridgeMade = true
+      await caller.act('POST', bridge, { type: 'mixing', name: ari.application })
+      await caller.act('POST', `${bridge}/addChannel`, {
         channel: [channelId, other.channelId],
         inhibitConnectedLineUpdates: true,
       })
-      return true
     } catch (error) {
-      if (error instanceof AriError && (await within(other.ended, END_MS)) !== 'timeout') return false
-      throw error
+      if (!(error instanceof AriError)) throw error
+      // An answer that was lost on its way back has joined them all the same.
+      const together = error.status === 0 && (await areTogether(other))
+      if (!together && (await within(other.ended, END_MS)) === 'timeout') throw error
     }
+    joined = true
+  }
+
+  async function areTogether(other: Leg): Promise<boolean> {
+    const found = await ari.request('GET', bridge).catch(() => undefined)
+    const { channels = [] } = (found ?? {}) as { channels?: string[] }
+    return [channelId, other.channelId].every((one) => channels.includes(one))
   }
 
   async function hangup(cause?: number): Promise<void> {
     const reason = cause === undefined ? '' : `?reason_code=${cause}`
     const quietly = (uri: string) => ari.request('DELETE', uri, undefined, 'urgent').catch(() => undefined)
-    if (caller.goneAt() === undefined) await quietly(`${channel}${reason}`)
+    if (caller.goneAt() === undefined) {
+      dismissed = true
+      await quietly(`${channel}${reason}`)
+    }
     for (const leg of legs) leg.cancel()
     await within(Promise.all(legs.map((leg) => leg.ended)), END_MS)
-    if (bridged) await quietly(`bridges/${name}`)
+    if (bridgeMade) await quietly(bridge)
   }
 
   return {
@@ -78,8 +91,11 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
     get goneAt() {
       return caller.goneAt()
     },
+    get dismissed() {
+      return dismissed
+    },
     get talking() {
-      return bridged && caller.goneAt() === undefined
+      return joined && caller.goneAt() === undefined
     },
     answer: () => caller.act('POST', `${channel}/answer`),
     ...voice(ari, caller, options),

@@ -13,6 +13,8 @@ export type Snapshot = { channels: Asterisk.Channel[]; bridges: Asterisk.Bridge[
 export type Ari = {
   /** The Stasis application; ids that we choose begin with it. */
   readonly application: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
   /**
    * One REST request. `urgent` ones have a socket of their own, where nothing can hold them up: Asterisk serves a
    * socket's requests in order, and some of them wait until a prompt has ended. Throws AriError.
@@ -21,6 +23,7 @@ export type Ari = {
   /** Register before the request that creates the channel: its first event can overtake the answer. */
   onChannel: Listeners['onChannel']
   onPlaybackFinished: Listeners['onPlaybackFinished']
+  waitsFor: Listeners['waitsFor']
   connected: () => boolean
   close: () => void
 }
@@ -36,10 +39,12 @@ export type AriOptions = {
   onStart: (event: Asterisk.StasisStart) => void
   /** After every connect, before any event is passed on: make the product agree with what Asterisk has. */
   reconcile: (snapshot: Snapshot) => Promise<void>
-  /** The connection is gone; reconnecting has begun. */
+  /** Not connected: called when a connection is lost and for every attempt that fails. */
   onDisconnect?: () => void
   /** Another process has taken the application over: this one must not fight for it. */
   onReplaced: () => void
+  /** Milliseconds since the epoch. Default: Date.now. */
+  now?: () => number
   log: Logger
 }
 
@@ -61,7 +66,7 @@ type Sockets = { events: AriSocket; lanes: AriSocket[]; closeAll: () => void }
 
 /** Connects to Asterisk and stays connected until closed: the first connect too is tried for ever. */
 export function connectAri(options: AriOptions): Ari {
-  const { application, log } = options
+  const { application, log, now = Date.now } = options
   const waiting = listeners()
   let sockets: Sockets | undefined
   let back: Deferred<undefined> = deferred()
@@ -107,7 +112,7 @@ export function connectAri(options: AriOptions): Ari {
     if (isClosed()) return opened.closeAll()
     sockets = opened
     const snapshot = await look(sockets.events, application)
-    waiting.tellChannels(snapshot.channels, lostAt ?? Date.now())
+    waiting.tellChannels(snapshot.channels, lostAt ?? now())
     await options.reconcile(withoutNewcomers(snapshot, held))
     await waiting.tellPlaybacks((id) => exists(opened.events, `playbacks/${id}`))
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the socket's end meanwhile
@@ -128,7 +133,7 @@ export function connectAri(options: AriOptions): Ari {
 
   function onLost(): void {
     if (closed || !sockets) return
-    lostAt ??= Date.now()
+    lostAt ??= now()
     disconnect()
     back = deferred()
     log.warn('the connection to Asterisk is lost')
@@ -147,6 +152,8 @@ export function connectAri(options: AriOptions): Ari {
       } catch (error) {
         disconnect()
         if (isClosed()) return
+        // It may have died while we connected.
+        options.onDisconnect?.()
         if (!complained) log.warn({ err: error }, 'no connection to Asterisk; trying on')
         complained = true
         // Jitter, so that several applications do not come back in step.
@@ -163,9 +170,11 @@ export function connectAri(options: AriOptions): Ari {
   void stayConnected()
   return {
     application,
+    now,
     request,
     onChannel: waiting.onChannel,
     onPlaybackFinished: waiting.onPlaybackFinished,
+    waitsFor: waiting.waitsFor,
     connected: () => sockets !== undefined && held === undefined,
     close,
   }

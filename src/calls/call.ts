@@ -57,6 +57,8 @@ export interface Call {
   readonly goneAt: number | undefined
   /** Whether the caller and another party are joined. */
   readonly talking: boolean
+  /** Whether it was we who hung up. */
+  readonly dismissed: boolean
   answer(): Promise<void>
   /** Resolves when the prompts have been heard to their end. Keys pressed meanwhile are kept for the next `ask`. */
   play(...prompts: PromptName[]): Promise<void>
@@ -64,8 +66,22 @@ export interface Call {
   ask(ask: Ask): Promise<string>
   /** Rings the numbers while the caller hears a ringing tone; at most one answers, all others are cancelled. */
   ring(ring: Ring): Promise<Rung>
-  /** Joins the caller and the party that answered. Resolves when that party leaves. */
-  talk(answered: Answered): Promise<void>
+  /** Joins the caller and the party that answered. Resolves when that party leaves, to the instant it was last known to be there. */
+  talk(answered: Answered): Promise<number>
   /** Ends the call and everything that belongs to it. Never rejects. */
   hangup(cause?: number): Promise<void>
+}
+
+/** Causes that we end calls with (Q.850): number not assigned, network out of order. */
+export const UNASSIGNED = 1
+export const OUT_OF_ORDER = 38
+
+/** Says why, without answering if that has not happened yet, and hangs up. */
+export async function turnAway(
+  call: Call,
+  prompt: 'try-later' | 'number-not-active',
+  cause: typeof UNASSIGNED | typeof OUT_OF_ORDER,
+): Promise<void> {
+  await call.play(prompt)
+  await call.hangup(cause)
 }

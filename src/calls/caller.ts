@@ -26,6 +26,9 @@ type TakeKey = (key: string) => 'more' | 'enough'
 /** How long after a refused request the news of the hang-up behind it may take, in milliseconds. */
 const HANGUP_NEWS_MS = 1_000
 
+/** Keys kept for the next question; more are what somebody keys during a talk. */
+const MOST_TYPED_AHEAD = 32
+
 /** What Asterisk answers about a channel that is gone or has left the application. */
 const CHANNEL_IS_GONE = new Set([404, 409, 412, 422])
 
@@ -41,7 +44,7 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
     if (event.type === 'ChannelDtmfReceived') keyed(event)
     // A channel that came from outside ends with this: Asterisk 22.10.1 does not tell its destruction any more. Nothing
     // but a hang-up takes it out of the application, since we never send it anywhere.
-    else if (event.type === 'StasisEnd' || event.type === 'ChannelDestroyed') gone(Date.now())
+    else if (event.type === 'StasisEnd' || event.type === 'ChannelDestroyed') gone(ari.now())
     else if (event.type === 'Vanished') gone(event.lastSeenAt)
   })
 
@@ -60,8 +63,9 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
   }
 
   function offer(key: string): void {
-    if (!take) typedAhead.push(key)
-    else if (take(key) === 'enough') take = undefined
+    if (!take && typedAhead.length < MOST_TYPED_AHEAD) typedAhead.push(key)
+    if (!take) return
+    if (take(key) === 'enough') take = undefined
   }
 
   const whileHere = <T>(promise: Promise<T>): Promise<T> => Promise.race([hungUp.promise, promise])

@@ -30,8 +30,8 @@ export type Leg = {
   readonly number: string
   /** Resolves when the leg will never answer any more. */
   readonly failed: Promise<Unanswered>
-  /** Resolves when the channel is gone, answered or not. */
-  readonly ended: Promise<undefined>
+  /** Resolves when the channel is gone, answered or not, to the instant (ms since the epoch) it was last known to live. */
+  readonly ended: Promise<number>
   /** Hangs up, now or as soon as the channel exists. `elsewhere` spares the phone a missed-call entry. */
   cancel: (elsewhere?: 'elsewhere') => void
 }
@@ -48,7 +48,7 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
   const { channelId, number } = options
   const wanted = creation(ari.application, options)
   const failed = deferred<Unanswered>()
-  const ended = deferred<undefined>()
+  const ended = deferred<number>()
   let phase: 'created' | 'dialled' | 'answered' | 'gone' = 'created'
   let cancelled: number | undefined
   let rang = false
@@ -68,7 +68,7 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
         options.onEnd?.({ channel: channelId, cause: event.cause, sip: event.tech_cause })
         return gone(statusOf(event, rang))
       case 'Vanished':
-        return gone('failed')
+        return gone('failed', event.lastSeenAt)
     }
   })
 
@@ -91,12 +91,12 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
     options.onAnswer()
   }
 
-  function gone(status: Unanswered['status']): void {
+  function gone(status: Unanswered['status'], at = ari.now()): void {
     if (phase === 'gone') return
     phase = 'gone'
     off()
     failed.resolve({ to: number, status })
-    ended.resolve(undefined)
+    ended.resolve(at)
   }
 
   ari.request('POST', 'channels/create', wanted).catch((error: unknown) => {
@@ -121,13 +121,14 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
 /** A leg that talks already, left by an earlier process. */
 export function watchLeg(ari: Ari, { channelId, number }: Answered): Leg {
   const failed = deferred<Unanswered>()
-  const ended = deferred<undefined>()
+  const ended = deferred<number>()
   let gone = false
-  const off = ari.onChannel(channelId, ({ type }) => {
+  const off = ari.onChannel(channelId, (event) => {
+    const { type } = event
     if (type !== 'StasisEnd' && type !== 'ChannelDestroyed' && type !== 'Vanished') return
-    off()
     gone = true
-    ended.resolve(undefined)
+    off()
+    ended.resolve(type === 'Vanished' ? event.lastSeenAt : ari.now())
   })
   const cancel = () => (gone ? undefined : hangUpChannel(ari, channelId, NORMAL_CLEARING))
   return { channelId, number, failed: failed.promise, ended: ended.promise, cancel }

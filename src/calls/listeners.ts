@@ -24,9 +24,11 @@ export type Listeners = {
   onPlaybackFinished: (id: string, listener: PlaybackListener) => () => void
   /** False when nobody waits for news of this. */
   dispatch: (event: AnyEvent) => boolean
+  /** Whether somebody wants news of this channel. */
+  waitsFor: (id: string) => boolean
   /** The events stop here: what is waited for now may end unheard. */
   doubt: () => void
-  /** Tells those who waited during the gap how their channels are now. Newer ones have missed nothing. */
+  /** Tells how each channel is now; only what was waited for during the gap can have vanished. */
   tellChannels: (channels: Asterisk.Channel[], lastSeenAt: number) => void
   /** Ends the playbacks waited for during the gap that `exists` does not find any more. */
   tellPlaybacks: (exists: (id: string) => Promise<boolean>) => Promise<void>
@@ -59,6 +61,7 @@ export function listeners(): Listeners {
       listener?.(event)
       return listener !== undefined
     },
+    waitsFor: (id) => channels.has(id),
     doubt() {
       for (const id of [...channels.keys(), ...playbacks.keys()]) doubtful.add(id)
     },

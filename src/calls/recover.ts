@@ -1,6 +1,10 @@
-import type { CallRecord } from '../engine/calls.ts'
-import type { Snapshot } from './ari.ts'
-import type { Answered } from './call.ts'
+import type { Logger } from 'pino'
+import { endCall, type CallEnd, type CallRecord } from '../engine/calls.ts'
+import type { Context } from '../engine/context.ts'
+import type { AriCallOptions } from './ari-call.ts'
+import type { Ari, Snapshot } from './ari.ts'
+import { OUT_OF_ORDER, turnAway, type Answered, type Call } from './call.ts'
+import { resumeTalk } from './flows/masking.ts'
 
 /** What has to be done so that the records and Asterisk agree again. */
 export type Recovery = {
@@ -18,13 +22,14 @@ export type Recovery = {
 
 /**
  * Compares the open records with what Asterisk has. `live` are the calls whose scripts run in this process: they
- * have been told what they missed and look after themselves. Pure.
+ * have been told what they missed and look after themselves and the channels they wait for. Pure.
  */
 export function recovery(
   application: string,
   records: CallRecord[],
   { channels, bridges }: Snapshot,
   live: ReadonlyMap<string, { channelId: string }>,
+  waitsFor: (channelId: string) => boolean,
 ): Recovery {
   const exists = new Set(channels.map(({ id }) => id))
   const left = records.filter(({ id }) => !live.has(id))
@@ -42,16 +47,16 @@ export function recovery(
   }
 
   const kept = new Set([...live.keys(), ...adopt.map(({ record }) => record.id)])
-  const callers = new Set([
+  const known = new Set([
     ...[...live.values()].map(({ channelId }) => channelId),
-    ...adopt.map(({ record }) => record.channelId),
+    ...adopt.flatMap(({ record, answered }) => [record.channelId, answered.channelId]),
     ...apologise.map(({ channelId }) => channelId),
   ])
   const belongs = (id: string) => [...kept].some((callId) => id.startsWith(`${application}-${callId}`))
   const hangUp: string[] = []
   for (const { id, dialplan } of channels) {
     const waits = dialplan.app_name === 'Stasis' && dialplan.app_data.split(',', 1)[0] === application
-    if (callers.has(id) || belongs(id)) continue
+    if (known.has(id) || waitsFor(id)) continue
     if (isOurs(application, id) || close.some(({ channelId }) => channelId === id)) hangUp.push(id)
     else if (waits) apologise.push({ channelId: id, record: undefined })
   }
@@ -63,4 +68,48 @@ export function recovery(
 function isOurs(application: string, id: string): boolean {
   const rest = id.startsWith(`${application}-`) ? id.slice(application.length + 1) : ''
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.test(rest)
+}
+
+/** What recovering needs of the call door. */
+export type Desk = {
+  ctx: Context
+  log: Logger
+  ari: Ari
+  live: ReadonlyMap<string, { channelId: string }>
+  newCall: (what: Pick<AriCallOptions, 'channelId' | 'from' | 'adopted'> & { id?: string }) => Call
+  run: (call: Call, script: () => Promise<void>) => void
+  close: (id: string, end: CallEnd) => Promise<void>
+}
+
+/** Does what `recovery` finds to be done. No event comes before this has ended, so it waits for none. */
+export async function recover(desk: Desk, snapshot: Snapshot): Promise<void> {
+  const { ctx, log, ari, live, newCall, run } = desk
+  const records = await ctx.store.openCalls()
+  const lastAlive = await ctx.store.lastAlive()
+  const todo = recovery(ari.application, records, snapshot, live, ari.waitsFor)
+  for (const { record, answered: adopted } of todo.adopt) {
+    const { id, channelId, from } = record
+    const call = newCall({ id, channelId, from: () => from, adopted })
+    run(call, () => resumeTalk(call, ctx, adopted))
+  }
+  for (const { channelId, record } of todo.apologise) {
+    const call = newCall({ channelId, from: () => record?.from, ...(record && { id: record.id }) })
+    run(call, async () => {
+      if (record) await endCall(ctx, record.id, { by: 'us' })
+      await turnAway(call, 'try-later', OUT_OF_ORDER)
+    })
+  }
+  // Not awaited: a store that is full must not keep us away from the calls that are up.
+  for (const { id, startedAt } of todo.close) void desk.close(id, { endedAt: lastAlive ?? startedAt })
+  // One at a time: Asterisk has crashed on bridges that were deleted together (asterisk/asterisk#1201).
+  const remove = (uri: string) => ari.request('DELETE', uri).catch(() => undefined)
+  for (const id of todo.hangUp) await remove(`channels/${id}`)
+  for (const id of todo.removeBridges) await remove(`bridges/${id}`)
+  log.info(counts(todo), 'agreed with Asterisk')
+}
+
+function counts(recovery: object): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(recovery).map(([what, list]) => [what, (list as unknown[]).length]),
+  )
 }

@@ -1,16 +1,16 @@
 import type { Logger } from 'pino'
 import type { Account, FlowName, VirtualNumber } from '../engine/accounts.ts'
-import { endCall } from '../engine/calls.ts'
+import { endCall, type CallEnd } from '../engine/calls.ts'
 import type { Context } from '../engine/context.ts'
 import { callerNumber, dialledNumber, maskNumber } from '../engine/phone.ts'
 import { ariCall, type AriCallOptions } from './ari-call.ts'
 import { connectAri, type AriOptions, type Snapshot } from './ari.ts'
 import type * as Asterisk from './ari-types.ts'
-import { Hangup, type Call, type PromptName } from './call.ts'
+import { Hangup, OUT_OF_ORDER, turnAway, UNASSIGNED, type Call, type PromptName } from './call.ts'
 import { within } from './deferred.ts'
-import { masking, resumeTalk } from './flows/masking.ts'
+import { masking } from './flows/masking.ts'
 import { LEG, type LegEnd } from './leg.ts'
-import { recovery } from './recover.ts'
+import { recover } from './recover.ts'
 import type { DigitTimes } from './voice.ts'
 
 type Flow = (call: Call, ctx: Context, vn: VirtualNumber, account: Account) => Promise<void>
@@ -34,6 +34,8 @@ export type CallDoor = {
   connected: () => boolean
   /** Calls whose scripts run now. */
   live: () => number
+  /** Those of them in which two people are joined. */
+  talking: () => number
   /**
    * Turns new callers away, gives those who are not talking yet `graceMs` to get through, hangs up the rest and
    * disconnects. Talks go on without us; the next process adopts them.
@@ -41,24 +43,23 @@ export type CallDoor = {
   stop: (graceMs: number) => Promise<void>
 }
 
-/** Q.850: number not assigned, network out of order. */
-const UNASSIGNED = 1
-const OUT_OF_ORDER = 38
-
 /** How long a call that is hung up may take to be gone, in milliseconds. */
 const HANGUP_MS = 1_000
+/** Pauses between attempts to close a record that the store does not take, in milliseconds. */
+const FIRST_CLOSE_MS = 1_000
+const LONGEST_CLOSE_MS = 60_000
 
 /** Connects to Asterisk and runs the script of each call that comes. */
 export function takeCalls(options: CallDoorOptions): CallDoor {
-  const { ctx, log, application } = options
+  const { ctx, log } = options
   const live = new Map<string, Running>()
   let stopping = false
-  const ari = connectAri({ ...options, onStart: arrived, reconcile })
+  const ari = connectAri({ ...options, now: ctx.now, onStart: arrived, reconcile })
 
   function arrived({ args, channel }: Asterisk.StasisStart): void {
     if (args[0] === LEG) return strayLeg(channel.id)
-    const call = newCall({ channelId: channel.id, from: () => caller })
     let caller: string | undefined
+    const call = newCall({ channelId: channel.id, from: () => caller })
     run(call, async () => {
       const number = dialledNumber(channel.dialplan.exten, options.country)
       const found = number === undefined ? undefined : await ctx.store.findNumber(number)
@@ -76,11 +77,14 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
 
   /** Runs one call to its end. Never rejects: a call is nobody's await. */
   function run(call: Call, script: () => Promise<void>): void {
-    const ended = runToEnd(call, script).finally(() => {
-      live.delete(call.id)
+    const state: Running = { call, channelId: call.channelId, over: runToEnd(call, script), ended: false }
+    live.set(call.id, state)
+    void state.over.then(async () => {
+      state.ended = true
       log.info({ call: call.id }, 'call ended')
+      await close(call.id, { endedAt: call.goneAt ?? ctx.now(), by: call.dismissed ? 'us' : 'caller' })
+      live.delete(call.id)
     })
-    live.set(call.id, { call, channelId: call.channelId, ended })
   }
 
   async function runToEnd(call: Call, script: () => Promise<void>): Promise<void> {
@@ -91,37 +95,28 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
         log.error({ err: error, call: call.id }, 'a call failed')
         await turnAway(call, 'try-later', OUT_OF_ORDER).catch(() => undefined)
       }
-    } finally {
-      await call.hangup()
+    }
+    await call.hangup()
+  }
+
+  /**
+   * Closes a call's record whatever happens: the script has usually done so, and then this changes nothing. The store
+   * may be full or locked for a while; the instant stays the true one.
+   */
+  async function close(id: string, end: CallEnd): Promise<void> {
+    for (let waitMs = FIRST_CLOSE_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_CLOSE_MS)) {
+      try {
+        return await endCall(ctx, id, end)
+      } catch (error) {
+        log.error({ err: error, call: id }, 'a call cannot be closed yet')
+      }
+      if (stopping) return
+      await new Promise((resolve) => setTimeout(resolve, waitMs))
     }
   }
 
-  async function reconcile(snapshot: Snapshot): Promise<void> {
-    const records = await ctx.store.openCalls()
-    const todo = recovery(application, records, snapshot, live)
-    const lastAlive = await ctx.store.lastAlive()
-    for (const { record, answered } of todo.adopt) {
-      const call = newCall({
-        id: record.id,
-        channelId: record.channelId,
-        from: () => record.from,
-        adopted: answered,
-      })
-      run(call, () => resumeTalk(call, ctx, answered))
-    }
-    for (const { channelId, record } of todo.apologise) {
-      const call = newCall({ channelId, from: () => record?.from, ...(record && { id: record.id }) })
-      run(call, async () => {
-        if (record) await endCall(ctx, record.id)
-        await turnAway(call, 'try-later', OUT_OF_ORDER)
-      })
-    }
-    for (const record of todo.close) await endCall(ctx, record.id, { endedAt: lastAlive ?? record.startedAt })
-    // One at a time: Asterisk has crashed on bridges that were deleted together (asterisk/asterisk#1201).
-    const remove = (uri: string) => ari.request('DELETE', uri).catch(() => undefined)
-    for (const id of todo.hangUp) await remove(`channels/${id}`)
-    for (const id of todo.removeBridges) await remove(`bridges/${id}`)
-    log.info(counts(todo), 'agreed with Asterisk')
+  function reconcile(snapshot: Snapshot): Promise<void> {
+    return recover({ ctx, log, ari, live, newCall, run, close }, snapshot)
   }
 
   function newCall(what: Pick<AriCallOptions, 'channelId' | 'from' | 'adopted'> & { id?: string }): Call {
@@ -139,28 +134,26 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
 
   async function stop(graceMs: number): Promise<void> {
     stopping = true
-    const quiet = [...live.values()].filter(({ call }) => !call.talking)
-    await within(Promise.all(quiet.map(({ ended }) => ended)), graceMs)
-    for (const { call, ended } of quiet)
-      if (!call.talking && live.has(call.id)) {
+    const quiet = () => running().filter(({ call }) => !call.talking)
+    await within(Promise.all(quiet().map(({ over }) => over)), graceMs)
+    // Looked for anew: some have come meanwhile.
+    await Promise.all(
+      quiet().map(async ({ call, over }) => {
         await call.hangup(OUT_OF_ORDER)
-        await within(ended, HANGUP_MS)
-      }
+        await within(over, HANGUP_MS)
+      }),
+    )
     ari.close()
   }
 
-  return { connected: ari.connected, live: () => live.size, stop }
+  const running = () => [...live.values()].filter(({ ended }) => !ended)
+  return {
+    connected: ari.connected,
+    live: () => running().length,
+    talking: () => running().filter(({ call }) => call.talking).length,
+    stop,
+  }
 }
 
-type Running = { call: Call; channelId: string; ended: Promise<void> }
-
-async function turnAway(call: Call, prompt: 'try-later' | 'number-not-active', cause: number): Promise<void> {
-  await call.play(prompt)
-  await call.hangup(cause)
-}
-
-function counts(recovery: object): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(recovery).map(([what, list]) => [what, (list as unknown[]).length]),
-  )
-}
+/** A call whose script runs, or has `ended` and whose record is being closed. */
+type Running = { call: Call; channelId: string; over: Promise<void>; ended: boolean }

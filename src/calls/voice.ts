@@ -60,9 +60,12 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
       forget()
       throw error
     }
+    let over = false
+    void ended.promise.then(() => (over = true))
     const stop = () => {
-      if (caller.goneAt() === undefined)
-        ari.request('DELETE', `playbacks/${playbackId}`, undefined, 'urgent').catch(() => undefined)
+      if (over || caller.goneAt() !== undefined) return
+      over = true // every further key would ask again
+      ari.request('DELETE', `playbacks/${playbackId}`, undefined, 'urgent').catch(() => undefined)
     }
     return { ended: ended.promise, stop }
   }

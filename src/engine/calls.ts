@@ -32,7 +32,7 @@ export type CallRecord = {
   transactionId: string | undefined
   /** Which party the caller belongs to. */
   party: PartyName | undefined
-  /** The number that answered, or that was rung last. */
+  /** The number that answered; until then the first that is rung, and after failures the most hopeful of them. */
   to: string | undefined
   /** Asterisk's channel of the party that answered. */
   toChannelId: string | undefined
@@ -99,45 +99,51 @@ export async function callAnswered(
 /** Why a call that rang nobody to an answer ended; undefined when the caller left. */
 export type Unanswered = { to: string; status: 'busy' | 'no-answer' | 'failed' }
 
+/** How a call ended, as far as the record cannot know it. */
+export type CallEnd = {
+  /** The attempt to reach the other party that failed. */
+  unanswered?: Unanswered | undefined
+  /** Milliseconds since the epoch; now unless said otherwise. */
+  endedAt?: number | undefined
+  /** Who gave up while it rang: the caller, or we by a fault or a restart. */
+  by?: 'caller' | 'us' | undefined
+}
+
 /**
  * Closes the call and tells its end, once however often it is called.
  * `endedAt` defaults to now; recovery passes the last instant at which the call was known to be alive.
  */
-export async function endCall(
-  ctx: Context,
-  callId: string,
-  why: { unanswered?: Unanswered | undefined; endedAt?: number | undefined } = {},
-): Promise<void> {
+export async function endCall(ctx: Context, callId: string, why: CallEnd = {}): Promise<void> {
   const endedAt = why.endedAt ?? ctx.now()
-  await ctx.store.changeCall(callId, (call) => closing(call, endedAt, why.unanswered, ctx.newId()))
+  await ctx.store.changeCall(callId, (call) => closing(call, { ...why, endedAt }, ctx.newId()))
 }
 
 /** The rule behind `endCall`. */
 function closing(
   call: CallRecord | undefined,
-  endedAt: number,
-  unanswered: Unanswered | undefined,
+  end: CallEnd & { endedAt: number },
   eventId: string,
 ): Change<CallRecord, undefined> {
   if (!call || call.state === 'ended') return { result: undefined }
   const save: CallRecord = {
     ...call,
-    ...outcome(call, unanswered),
-    to: unanswered?.to ?? call.to,
+    ...outcome(call, end),
+    to: end.unanswered?.to ?? call.to,
     state: 'ended',
     // The clock may have been set back meanwhile; a talk is never negative.
-    endedAt: Math.max(endedAt, call.answeredAt ?? call.ringingAt ?? call.startedAt),
+    endedAt: Math.max(end.endedAt, call.answeredAt ?? call.ringingAt ?? call.startedAt),
   }
   return { save, events: completed(save, eventId), result: undefined }
 }
 
 function outcome(
   call: CallRecord,
-  unanswered: Unanswered | undefined,
+  { unanswered, by }: CallEnd,
 ): { callType: CallType; dialStatus: DialStatus | undefined } {
   if (call.answeredAt !== undefined) return { callType: 'completed', dialStatus: 'completed' }
   if (call.ringingAt === undefined) return { callType: 'call-attempt', dialStatus: undefined }
   if (unanswered) return { callType: 'incomplete', dialStatus: unanswered.status }
+  if (by === 'us') return { callType: 'incomplete', dialStatus: 'failed' }
   return { callType: 'client-hangup', dialStatus: 'canceled' }
 }
 

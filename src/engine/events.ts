@@ -19,7 +19,7 @@ export type CallCompleted = Common & {
   vn: string
   /** E.164, or undefined when the caller withheld it. */
   from: string | undefined
-  /** The party's number that answered or was rung last; undefined when none was rung. */
+  /** The party's number that answered, else one that was rung; undefined when none was. */
   to: string | undefined
   callType: CallType
   dialStatus: DialStatus | undefined

@@ -41,6 +41,11 @@ function callerKnown(account: Account, memberships: Membership[]): CallerKnown {
   return pinWanted ? { kind: 'ask', membership } : { kind: 'known', membership }
 }
 
+/** Whether any allocation can be reached through this virtual number. */
+export async function isInUse(ctx: Context, vn: string): Promise<boolean> {
+  return ctx.store.hasAllocations(vn)
+}
+
 /** A PIN that a caller keyed on a virtual number of the account. */
 export type KeyedPin = {
   account: Account

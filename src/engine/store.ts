@@ -72,6 +72,8 @@ export interface Store {
   ): Promise<R>
   /** Active allocations in which the number may call this virtual number. */
   membershipsOn(vn: string, number: string): Promise<Membership[]>
+  /** Whether any active allocation has this virtual number. */
+  hasAllocations(vn: string): Promise<boolean>
   /** Active allocations whose policy has run out at `now`, oldest first. */
   dueAllocations(now: number, limit: number): Promise<Pick<Allocation, 'accountId' | 'id'>[]>
   /** All PINs in use on the virtual numbers that have this length. For the rare full space only. */

@@ -7,6 +7,9 @@ import { calls } from './sqlite/calls.ts'
 import { groupCommit } from './sqlite/group-commit.ts'
 import { outbox } from './sqlite/outbox.ts'
 
+/** How long opening and migrating may wait for another process that writes, in milliseconds. */
+const OPEN_TIMEOUT_MS = 5_000
+
 const MIGRATIONS = new URL('./migrations/', import.meta.url)
 
 /** The first SQLite without the WAL-reset bug, which can lose commits when two connections write. */
@@ -20,13 +23,15 @@ const SQLITE_FLOOR = [3, 51, 3] as const
  */
 export function openSqlite(file: string, onDue: () => void = () => undefined): Store {
   if (file !== ':memory:') createPrivate(file)
-  const db = new Database(file, { timeout: 50 })
+  const db = new Database(file, { timeout: OPEN_TIMEOUT_MS })
   try {
     prepare(db)
   } catch (error) {
     db.close()
     throw error
   }
+  // From here on the group commit waits for the lock, without blocking the event loop.
+  db.pragma('busy_timeout = 0')
   const commit = groupCommit(db)
   const { keep, ...events } = outbox(db, commit, onDue)
   return {

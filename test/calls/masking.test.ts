@@ -208,10 +208,24 @@ describe('who gets through', () => {
 
   test('once the allocation has ended, its PIN and its members are strangers', async () => {
     const { id } = await allocate()
+    await allocate({
+      transactionId: 'another',
+      a: { numbers: [STRANGER], vns: [VN3, VN2], pin: '555' },
+      b: { numbers: ['7987686199'], vns: [VN3, VN2] },
+    })
     await endAllocation(ctx, account, id)
     const { call, events } = await visit({ from: B, keys: [PIN_B] }, VN2)
     expect(call.rung).toEqual([])
     expect(types(events)).toEqual(['caller.refused'])
+  })
+
+  test('a number with no allocation at all says so without answering, and tells nobody', async () => {
+    const { id } = await allocate()
+    await endAllocation(ctx, account, id)
+    const { call, record, events } = await visit({ from: B, keys: [PIN_B] }, VN2)
+    expect(call.verbs).toEqual(['play number-not-active'])
+    expect(record).toMatchObject({ state: 'ended', callType: 'call-attempt' })
+    expect(events).toEqual([])
   })
 
   test('ended in the middle of a talk, the call is still told as one of that allocation', async () => {

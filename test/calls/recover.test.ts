@@ -43,9 +43,12 @@ function plan(
   records: CallRecord[],
   snapshot: Partial<Snapshot>,
   live: Record<string, string> = {},
+  waitedFor: string[] = [],
 ): Recovery {
   const calls = new Map(Object.entries(live).map(([id, channelId]) => [id, { channelId }]))
-  return recovery(APP, records, { channels: [], bridges: [], ...snapshot }, calls)
+  return recovery(APP, records, { channels: [], bridges: [], ...snapshot }, calls, (id) =>
+    waitedFor.includes(id),
+  )
 }
 
 describe('after the connection is back', () => {
@@ -135,7 +138,9 @@ describe('after the connection is back', () => {
   test('calls whose scripts run are left to themselves', () => {
     const open = record('ringing')
     const snapshot = { channels: [channel(CALLER), channel(LEG)], bridges: [bridge(BRIDGE)] }
-    expect(plan([open], snapshot, { [ONE]: CALLER })).toEqual(NOTHING)
+    expect(plan([open], snapshot, { [ONE]: CALLER }, [LEG])).toEqual(NOTHING)
+    // But a leg that the script has given up during the outage is nobody's any more.
+    expect(plan([open], snapshot, { [ONE]: CALLER })).toEqual({ ...NOTHING, hangUp: [LEG] })
     // One that has no record yet, too.
     expect(plan([], { channels: [channel('in-2')] }, { [TWO]: 'in-2' })).toEqual(NOTHING)
     // And one that is gone: its script has been told and closes the record itself.

@@ -84,6 +84,8 @@ async function talk(from = STRANGER, pin = '713') {
   await soon(() => {
     members = [...asterisk.model.bridges.values()].find((ids) => ids.includes(caller)) ?? []
     expect(members).toHaveLength(2)
+    // The door has had Asterisk's answer by now.
+    expect(doors.reduce((sum, door) => sum + door.talking(), 0)).toBeGreaterThan(0)
   })
   const [, leg = ''] = members
   return { caller, leg }
@@ -319,7 +321,7 @@ describe('a new process', () => {
     expect(everythingOf()).toEqual([])
     expect(await ctx.store.openCalls()).toEqual([])
     expect(await told()).toEqual(['call.completed'])
-    expect((await eventsOf(ctx))[0]).toMatchObject({ callType: 'client-hangup', from: B, to: A })
+    expect((await eventsOf(ctx))[0]).toMatchObject({ callType: 'incomplete', from: B, to: A })
   })
 
   test('closes the records of callers who left meanwhile, at the instant up to which anybody was alive', async () => {
@@ -393,6 +395,8 @@ describe('a connection that comes back', () => {
     asterisk.refuseSockets(503)
     asterisk.cut()
     await soon(() => expect(door.connected()).toBe(false))
+    const lostAt = ctx.now()
+    ctx.clock.ms += 3_600_000
     asterisk.model.phones.hangsUp(leg)
     asterisk.refuseSockets(undefined)
     await soon(() => {
@@ -402,6 +406,8 @@ describe('a connection that comes back', () => {
     await over(door)
     expect(everythingOf()).toEqual([])
     expect(await told()).toEqual(['caller.verified', 'call.completed'])
+    // An outage of an hour is no talk of an hour.
+    expect((await eventsOf(ctx)).at(-1)).toMatchObject({ at: lostAt })
   })
 
   test('finds that Asterisk has been restarted: every call ended when it was lost', async () => {
@@ -410,7 +416,8 @@ describe('a connection that comes back', () => {
     asterisk.refuseSockets(503)
     asterisk.cut()
     await soon(() => expect(door.connected()).toBe(false))
-    const lostAt = Date.now()
+    const lostAt = ctx.now()
+    ctx.clock.ms += 60_000
     for (const id of [...asterisk.model.channels.keys()]) asterisk.model.vanish(id)
     asterisk.model.bridges.clear()
     asterisk.refuseSockets(undefined)

@@ -52,11 +52,18 @@ test('one-way: party B is refused and nobody is rung, party A gets through', asy
   ])
 }, 30_000)
 
-test('a number that nobody has: said before the call is answered, then refused', async () => {
-  const witness = await stage().witness()
-  const caller = await stage().call('+916292100000', { from: ALICE, refusedWith: 404, steps: [] })
-  expect(await caller.ended).toBe(0)
-  expect(caller.messages()).toContain('SIP/2.0 183')
-  expect(witness.played()).toEqual(['sound:ss-noservice'])
-  await stage().eventsOf({ completed: 0, verified: 0, refused: 0 })
-}, 30_000)
+test.each([
+  ['that nobody has', '+916292100000'],
+  ['without any allocation', VN_A],
+])(
+  'a number %s: said before the call is answered, then refused',
+  async (_what, number) => {
+    const witness = await stage().witness()
+    const caller = await stage().call(number, { from: ALICE, refusedWith: 404, steps: [] })
+    expect(await caller.ended).toBe(0)
+    expect(caller.messages()).toContain('SIP/2.0 183')
+    expect(witness.played()).toEqual(['sound:ss-noservice'])
+    await stage().eventsOf({ completed: 0, verified: 0, refused: 0 })
+  },
+  30_000,
+)

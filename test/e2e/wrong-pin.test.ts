@@ -40,6 +40,7 @@ test('two wrong ones and then the right one connect', async () => {
 })
 
 test('silence is asked three times, then ends like a wrong PIN', async () => {
+  await stage().allocate({})
   const witness = await stage().witness()
   const caller = await stage().call(VN_A, { from: STRANGER, steps: [{ do: 'waitForHangUp' }] })
   expect(await caller.ended).toBe(0)

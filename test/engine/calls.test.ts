@@ -6,10 +6,10 @@ import {
   callAnswered,
   callReached,
   callRinging,
-  closing,
   endCall,
   openCall,
   type CallRecord,
+  type Unanswered,
 } from '../../src/engine/calls.ts'
 import {
   A,
@@ -22,156 +22,158 @@ import {
   type TestContext,
 } from '../support/context.ts'
 
-const T0 = Date.UTC(2026, 0, 1)
-const AT = { start: T0, ringing: T0 + 10_000, answer: T0 + 15_000, end: T0 + 75_000 }
+let ctx: TestContext
+let account: Account
+let allocation: Allocation
+let startedAt: number
 
-function record(change: Partial<CallRecord> = {}): CallRecord {
-  return {
-    ...{
-      id: 'call',
-      accountId: 'acme',
-      vn: VN1,
-      from: A,
-      channelId: 'in',
-      state: 'ivr',
-      startedAt: AT.start,
-    },
-    ...{ allocationId: undefined, transactionId: undefined, party: undefined, to: undefined },
-    ...{ toChannelId: undefined, ringingAt: undefined, answeredAt: undefined, endedAt: undefined },
-    ...{ callType: undefined, dialStatus: undefined },
-    ...change,
-  }
+beforeEach(async () => {
+  ctx = testContext()
+  account = await testAccount(ctx)
+  allocation = await createAllocation(ctx, account, wantedAllocation())
+  startedAt = ctx.now()
+  const accountId = account.id
+  await openCall(ctx, { id: 'call', vn: VN1, channelId: 'in', from: A, accountId, startedAt })
+})
+
+const found = () => ctx.store.changeCall('call', (call) => ({ result: call }))
+const later = (ms: number) => (ctx.clock.ms += ms)
+
+/** How far a call comes before it ends; each step takes ten seconds. */
+const STEPS = {
+  async reached() {
+    later(10_000)
+    await callReached(ctx, 'call', { ...allocation, party: 'a' })
+  },
+  async ringing() {
+    later(10_000)
+    await callRinging(ctx, 'call', { ...allocation, party: 'a' }, B)
+  },
+  async answered() {
+    later(10_000)
+    await callAnswered(ctx, 'call', '+919956555626', 'out')
+  },
 }
 
-const REACHED = { allocationId: 'alloc', transactionId: 'tx', party: 'a' } as const
-const RINGING = record({ ...REACHED, state: 'ringing', to: B, ringingAt: AT.ringing })
-const TALKING: CallRecord = { ...RINGING, state: 'talking', toChannelId: 'out', answeredAt: AT.answer }
+async function go(...steps: (keyof typeof STEPS)[]): Promise<void> {
+  for (const step of steps) await STEPS[step]()
+  later(10_000)
+}
 
 describe('how a call ended', () => {
-  const busy = { to: '+911', status: 'busy' } as const
-  const silent = { to: '+912', status: 'no-answer' } as const
-  const failed = { to: '+913', status: 'failed' } as const
+  const busy: Unanswered = { to: '+911', status: 'busy' }
+  const silent: Unanswered = { to: '+912', status: 'no-answer' }
+  const failed: Unanswered = { to: '+913', status: 'failed' }
 
   test.each([
-    ['before any allocation was reached', record(), undefined, 'call-attempt', undefined],
-    ['before anybody was rung', record(REACHED), undefined, 'call-attempt', undefined],
-    ['by the caller, while it rang', RINGING, undefined, 'client-hangup', 'canceled'],
-    ['busy', RINGING, busy, 'incomplete', 'busy'],
-    ['without an answer', RINGING, silent, 'incomplete', 'no-answer'],
-    ['unreachable', RINGING, failed, 'incomplete', 'failed'],
-    ['after a talk', TALKING, undefined, 'completed', 'completed'],
-    ['after a talk, whatever was heard of another number', TALKING, busy, 'completed', 'completed'],
-  ] as const)('%s', (_, call, unanswered, callType, dialStatus) => {
-    const { save } = closing(call, AT.end, unanswered, 'event')
-    expect(save).toMatchObject({ state: 'ended', callType, endedAt: AT.end })
-    expect(save?.dialStatus).toBe(dialStatus)
+    ['before any allocation was reached', [], undefined, 'call-attempt', undefined],
+    ['before anybody was rung', ['reached'], undefined, 'call-attempt', undefined],
+    ['by the caller, while it rang', ['ringing'], undefined, 'client-hangup', 'canceled'],
+    ['busy', ['ringing'], busy, 'incomplete', 'busy'],
+    ['without an answer', ['ringing'], silent, 'incomplete', 'no-answer'],
+    ['unreachable', ['reached', 'ringing'], failed, 'incomplete', 'failed'],
+    ['after a talk', ['ringing', 'answered'], undefined, 'completed', 'completed'],
+    [
+      'after a talk, whatever is heard of another number',
+      ['ringing', 'answered'],
+      busy,
+      'completed',
+      'completed',
+    ],
+  ] as const)('%s', async (_, steps, unanswered, callType, dialStatus) => {
+    await go(...steps)
+    await endCall(ctx, 'call', { unanswered })
+    const record = await found()
+    expect(record).toMatchObject({ state: 'ended', callType, endedAt: ctx.now() })
+    expect(record?.dialStatus).toBe(dialStatus)
+    expect(await ctx.store.openCalls()).toEqual([])
+    // What reached no allocation is nobody's business.
+    expect(await eventsOf(ctx)).toHaveLength(steps.length > 0 ? 1 : 0)
   })
 
-  test('is told with how long it rang and how long the two talked', () => {
-    expect(closing(TALKING, AT.end, undefined, 'event').events).toEqual([
+  test('is told with how long it rang and how long the two talked', async () => {
+    await go('ringing', 'answered')
+    await endCall(ctx, 'call')
+    const { id: allocationId, transactionId } = allocation
+    expect(await eventsOf(ctx)).toEqual([
       {
-        ...{ type: 'call.completed', id: 'event', accountId: 'acme', at: AT.end, callId: 'call' },
-        ...{ allocationId: 'alloc', transactionId: 'tx', vn: VN1, from: A, to: B },
-        ...{ callType: 'completed', dialStatus: 'completed', startedAt: AT.start },
-        ...{ dialMs: 65_000, talkMs: 60_000 },
+        ...{ type: 'call.completed', id: expect.any(String), accountId: account.id, at: startedAt + 30_000 },
+        ...{ callId: 'call', allocationId, transactionId, vn: VN1, from: A, to: '+919956555626' },
+        ...{ callType: 'completed', dialStatus: 'completed', startedAt, dialMs: 20_000, talkMs: 10_000 },
       },
     ])
   })
 
-  test('names the number that was rung last', () => {
-    const [event] = closing(RINGING, AT.end, busy, 'event').events ?? []
-    expect(event).toMatchObject({ to: '+911', dialMs: 65_000, talkMs: 0 })
-  })
-
-  test('is told only of a call that reached an allocation', () => {
-    expect(closing(record(), AT.end, undefined, 'event').events).toEqual([])
-    expect(closing(record(REACHED), AT.end, undefined, 'event').events).toMatchObject([
-      { callType: 'call-attempt', dialMs: 0, talkMs: 0, to: undefined },
-    ])
+  test('names the number that was rung last', async () => {
+    await go('ringing')
+    await endCall(ctx, 'call', { unanswered: busy })
+    expect(await found()).toMatchObject({ to: '+911' })
+    expect(await eventsOf(ctx)).toMatchObject([{ to: '+911', dialMs: 10_000, talkMs: 0 }])
   })
 
   test.each([
-    ['the answer', TALKING, AT.answer],
-    ['the ringing', RINGING, AT.ringing],
-    ['the start', record(REACHED), AT.start],
-  ])('never lies before %s, though clocks are set back', (_, call, earliest) => {
-    const { save, events } = closing(call, T0 - 3_600_000, undefined, 'event')
-    expect(save?.endedAt).toBe(earliest)
-    expect(events).toMatchObject([{ at: earliest, talkMs: 0 }])
+    ['the answer', ['ringing', 'answered'], 20_000],
+    ['the ringing', ['ringing'], 10_000],
+    ['the start', ['reached'], 0],
+  ] as const)('never lies before %s, though clocks are set back', async (_, steps, earliest) => {
+    await go(...steps)
+    later(-3_600_000)
+    await endCall(ctx, 'call')
+    expect(await found()).toMatchObject({ endedAt: startedAt + earliest })
+    expect(await eventsOf(ctx)).toMatchObject([
+      { at: startedAt + earliest, talkMs: 0, dialMs: expect.any(Number) },
+    ])
   })
 
-  test('a call that has ended or never was stays as it is', () => {
-    const ended: CallRecord = { ...TALKING, state: 'ended', endedAt: AT.end, callType: 'completed' }
-    expect(closing(ended, AT.end + 1, undefined, 'event')).toEqual({ result: undefined })
-    expect(closing(undefined, AT.end, undefined, 'event')).toEqual({ result: undefined })
+  test('is where it is said to be: recovery knows when somebody was last alive', async () => {
+    await go('ringing', 'answered')
+    later(3_600_000)
+    const endedAt = startedAt + 25_000
+    await endCall(ctx, 'call', { endedAt })
+    expect(await eventsOf(ctx)).toMatchObject([{ at: endedAt, dialMs: 15_000, talkMs: 5_000 }])
   })
 })
 
 describe('the record of a call', () => {
-  let ctx: TestContext
-  let account: Account
-  let allocation: Allocation
-
-  beforeEach(async () => {
-    ctx = testContext()
-    account = await testAccount(ctx)
-    allocation = await createAllocation(ctx, account, wantedAllocation())
-    const { id, vn, channelId, from } = record()
-    await openCall(ctx, { id, vn, channelId, from, accountId: account.id, startedAt: ctx.now() })
-  })
-
-  const found = () => ctx.store.changeCall('call', (call) => ({ result: call }))
-  const reached = () => ({ ...allocation, party: 'a' as const })
-
   test('is written before each step that it names', async () => {
-    const startedAt = ctx.now()
     expect(await ctx.store.openCalls()).toMatchObject([{ id: 'call', state: 'ivr', startedAt }])
-    await callReached(ctx, 'call', reached())
+    await STEPS.reached()
     const { id: allocationId, transactionId } = allocation
     expect(await found()).toMatchObject({ state: 'ivr', allocationId, transactionId, party: 'a' })
-    ctx.clock.ms += 1_000
-    await callRinging(ctx, 'call', reached(), B)
-    expect(await found()).toMatchObject({ state: 'ringing', to: B, ringingAt: startedAt + 1_000 })
-    ctx.clock.ms += 1_000
-    await callAnswered(ctx, 'call', '+919956555626', 'out')
+    await STEPS.ringing()
+    expect(await found()).toMatchObject({ state: 'ringing', to: B, ringingAt: startedAt + 20_000 })
+    await STEPS.answered()
     expect(await found()).toMatchObject({
-      ...{ state: 'talking', to: '+919956555626', toChannelId: 'out', answeredAt: startedAt + 2_000 },
+      ...{ state: 'talking', to: '+919956555626', toChannelId: 'out', answeredAt: startedAt + 30_000 },
     })
-    ctx.clock.ms += 1_000
-    await endCall(ctx, 'call')
-    expect(await found()).toMatchObject({ state: 'ended', endedAt: startedAt + 3_000, callType: 'completed' })
-    expect(await ctx.store.openCalls()).toEqual([])
   })
 
   test('is closed once, with one event, however many say so at once', async () => {
-    await callRinging(ctx, 'call', reached(), B)
-    const unanswered = { to: B, status: 'busy' } as const
+    await go('ringing')
+    const unanswered: Unanswered = { to: B, status: 'busy' }
     await Promise.all([endCall(ctx, 'call', { unanswered }), endCall(ctx, 'call'), endCall(ctx, 'call')])
     await endCall(ctx, 'call', { endedAt: 0 })
-    expect(await found()).toMatchObject({ callType: 'incomplete', dialStatus: 'busy' })
+    expect(await found()).toMatchObject({ callType: 'incomplete', dialStatus: 'busy', endedAt: ctx.now() })
     expect(await eventsOf(ctx)).toHaveLength(1)
   })
 
   test('is changed by nothing after that', async () => {
     await endCall(ctx, 'call')
-    const closed = await found()
-    await callReached(ctx, 'call', reached())
-    await callRinging(ctx, 'call', reached(), B)
-    await callAnswered(ctx, 'call', B, 'out')
+    const closed: CallRecord | undefined = await found()
+    await go('reached', 'ringing', 'answered')
     expect(await found()).toEqual(closed)
   })
 
-  test('ends where it is said to have ended', async () => {
-    await callRinging(ctx, 'call', reached(), B)
-    await callAnswered(ctx, 'call', B, 'out')
-    ctx.clock.ms += 3_600_000
-    const endedAt = ctx.now() - 3_590_000
-    await endCall(ctx, 'call', { endedAt })
-    expect(await eventsOf(ctx)).toMatchObject([{ at: endedAt, talkMs: 10_000 }])
+  test('goes on to its allocation after that has ended', async () => {
+    await go('ringing', 'answered')
+    const ended = { ...allocation, state: 'vault', endedAt: ctx.now() } as const
+    await ctx.store.changeAllocation(account.id, allocation.id, () => ({ save: ended, result: undefined }))
+    await endCall(ctx, 'call')
+    expect(await eventsOf(ctx)).toMatchObject([{ transactionId: allocation.transactionId }])
   })
 
   test('of a call that nobody opened there is nothing to change', async () => {
-    await callRinging(ctx, 'other', reached(), B)
+    await callRinging(ctx, 'other', { ...allocation, party: 'a' }, B)
     await endCall(ctx, 'other')
     expect(await eventsOf(ctx)).toEqual([])
   })

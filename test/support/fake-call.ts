@@ -68,6 +68,7 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
       return goneAt
     },
     talking: false,
+    dismissed: false,
     answer: () => verb('answer', VERB_MS.answer),
     async play(...prompts) {
       said.push(...prompts)
@@ -88,6 +89,7 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
     async talk(answered) {
       talkedWith.push(answered)
       await verb('talk', talkMs)
+      return clock.ms
     },
     hangup: () => Promise.resolve(),
   }

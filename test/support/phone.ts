@@ -24,7 +24,8 @@ export type PhoneLine = {
   folder: string
   /** Where Asterisk takes calls. */
   asteriskPort: number
-  /** Where this phone is. */
+  /** Where this phone is: 127.0.0.1 unless said otherwise, and a port. */
+  address?: string
   port: number
 }
 
@@ -55,8 +56,9 @@ async function sipp(
   const folder = mkdtempSync(path.join(line.folder, 'phone-'))
   for (const [name, text] of Object.entries({ ...files, 'script.xml': script }))
     writeFileSync(path.join(folder, name), text)
+  const address = line.address ?? '127.0.0.1'
   const { command, args: all } = await sippCommand(folder, [
-    ...['-sf', 'script.xml', '-i', '127.0.0.1', '-mi', '127.0.0.1', '-p', String(line.port), '-nostdin'],
+    ...['-sf', 'script.xml', '-i', address, '-mi', address, '-p', String(line.port), '-nostdin'],
     ...['-trace_msg', '-message_file', 'messages.log', '-trace_err', '-error_file', 'errors.log'],
     ...args,
   ])

@@ -349,7 +349,7 @@ function udpListeners(): number[] {
   return rows.map((row) => Number.parseInt(/:([0-9A-F]{4}) /.exec(row)?.[1] ?? '', 16))
 }
 
-function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+export function freePort(kind: 'tcp' | 'udp'): Promise<number> {
   return new Promise((resolve, reject) => {
     if (kind === 'udp') {
       const socket = createSocket('udp4')

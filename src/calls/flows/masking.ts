@@ -5,11 +5,13 @@ import {
   callRinging,
   endCall,
   openCall,
+  type CallEnd,
   type Unanswered,
 } from '../../engine/calls.ts'
 import type { Context } from '../../engine/context.ts'
 import { Refusal } from '../../engine/errors.ts'
 import {
+  isInUse,
   joinByPin,
   mayCall,
   othersOf,
@@ -18,7 +20,7 @@ import {
   type RefusedCall,
 } from '../../engine/membership.ts'
 import type { Membership } from '../../engine/store.ts'
-import type { Answered, Call, PromptName } from '../call.ts'
+import { turnAway, UNASSIGNED, type Answered, type Call, type PromptName } from '../call.ts'
 import { askPin } from './ask-pin.ts'
 
 /**
@@ -30,22 +32,28 @@ export async function masking(call: Call, ctx: Context, vn: VirtualNumber, accou
   const startedAt = ctx.now()
   await openCall(ctx, { id, channelId, from, accountId: account.id, vn: vn.number, startedAt })
   try {
+    if (!(await isInUse(ctx, vn.number))) return await turnAway(call, 'number-not-active', UNASSIGNED)
     await call.answer()
     const member = await admit(call, ctx, { account, vn: vn.number, caller: from, callId: id, startedAt })
     if (!member) return await call.play('goodbye')
     if (!mayCall(member)) return await turnBack(call, ctx, member, 'not-allowed')
     await connect(call, ctx, account, member)
   } finally {
-    await endCall(ctx, id, { endedAt: call.goneAt })
+    await endCall(ctx, id, whoLeft(call))
   }
+}
+
+/** The caller's hang-up, or our own giving up while the caller is still there. */
+function whoLeft({ goneAt, dismissed }: Call): CallEnd {
+  return { endedAt: goneAt, by: goneAt === undefined || dismissed ? 'us' : 'caller' }
 }
 
 /** Goes on with a talk that an earlier process connected. */
 export async function resumeTalk(call: Call, ctx: Context, answered: Answered): Promise<void> {
   try {
-    await call.talk(answered)
+    await endCall(ctx, call.id, { endedAt: await call.talk(answered) })
   } finally {
-    await endCall(ctx, call.id, { endedAt: call.goneAt })
+    await endCall(ctx, call.id, whoLeft(call))
   }
 }
 
@@ -98,7 +106,7 @@ async function connect(call: Call, ctx: Context, account: Account, member: Membe
   }
   const { number, channelId } = rung.answered
   await callAnswered(ctx, call.id, number, channelId)
-  await call.talk(rung.answered)
+  await endCall(ctx, call.id, { endedAt: await call.talk(rung.answered) })
 }
 
 /** Rings nobody, and says why. */

@@ -93,6 +93,8 @@ create table event (
 ) strict, without rowid;
 
 create index event_due on event (account_id, due_at) where state = 'waiting';
+create index event_waiting on event (due_at) where state = 'waiting';
+create index event_dead on event (id) where state = 'dead';
 
 -- One row: the last instant at which the application is known to have been alive.
 create table life (

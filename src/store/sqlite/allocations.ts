@@ -12,6 +12,7 @@ type Allocations = Pick<
   | 'changeAllocation'
   | 'changeByPin'
   | 'membershipsOn'
+  | 'hasAllocations'
   | 'dueAllocations'
   | 'pinsInUse'
 >
@@ -57,6 +58,11 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
     `select account_id as accountId, id from allocation
      where state = 'active' and deallocate_at <= ? order by deallocate_at limit ?`,
   )
+  const inUse = db
+    .prepare<[string, string], 0 | 1>(
+      `select exists (select 1 from allocation_pin where vn = ?) or exists (select 1 from allocation_member where vn = ?)`,
+    )
+    .pluck()
   const pinTaken = db
     .prepare<[string, string], 1>(`select 1 from allocation_pin where vn = ? and pin = ?`)
     .pluck()
@@ -104,6 +110,7 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
       Promise.resolve(
         byMember.all(vn, number).map((row) => ({ allocation: toAllocation(row), party: row.party })),
       ),
+    hasAllocations: (vn) => Promise.resolve(inUse.get(vn, vn) === 1),
     dueAllocations: (now, limit) => Promise.resolve(due.all(text(now), limit)),
     pinsInUse: (vns, length) => Promise.resolve(new Set(vns.flatMap((vn) => pinsOn.all(vn, length)))),
   }

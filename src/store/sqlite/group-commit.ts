@@ -46,7 +46,7 @@ export function groupCommit(db: Database): Commit {
       return true
     } catch (error) {
       busySince ??= Date.now()
-      const busy = (error as { code?: string }).code === 'SQLITE_BUSY'
+      const busy = (error as { code?: string }).code?.startsWith('SQLITE_BUSY')
       if (busy && Date.now() - busySince < BUSY_LIMIT_MS) {
         setTimeout(flush, BUSY_RETRY_MS)
       } else {
