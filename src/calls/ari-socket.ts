@@ -134,8 +134,9 @@ function requestsOver(ws: WebSocket) {
         const id = randomUUID()
         const what = `${method} ${uri.split('?', 1)[0] ?? ''}`
         if (ws.readyState !== WebSocket.OPEN) return reject(broke(what))
+        // Still in flight after that: Asterisk serves nothing else on this socket until it has answered.
         const timer = setTimeout(
-          () => settle(id, () => reject(new AriError(0, `${what}: no answer in ${REQUEST_MS} ms`))),
+          () => reject(new AriError(0, `${what}: no answer in ${REQUEST_MS} ms`)),
           REQUEST_MS,
         )
         pending.set(id, { resolve, reject, timer, what })

@@ -203,6 +203,7 @@ describe('asking for keys', () => {
     release()
     expect(await keyed).toBe('713')
     await call.answer() // would stall if the prompt were still there
+    expect(since().filter((what) => what.startsWith('DELETE playbacks'))).toHaveLength(1)
     expect(since().at(-1)).toBe(`POST channels/${CALLER}/answer`)
   })
 
@@ -223,6 +224,17 @@ describe('asking for keys', () => {
     expect(await ask()).toBe('713')
     expect(await standing(ask(2))).toBe('88')
     expect(asterisk.asked()).toEqual([])
+  })
+
+  test('more than anybody keys before a question is not kept', async () => {
+    presses('1'.repeat(16) + '2'.repeat(16) + '3'.repeat(16))
+    await asterisk.settled()
+    expect(await ask(16)).toBe('1'.repeat(16))
+    expect(await ask(16)).toBe('2'.repeat(16))
+    const third = ask(1)
+    await prompting()
+    presses('4', { at: Date.now() + 60_000 })
+    expect(await third).toBe('4')
   })
 
   test('keys during a prompt that is played to its end count for the next question', async () => {
@@ -584,8 +596,10 @@ describe('talking', () => {
     expect(call.talking).toBe(true)
     expect(asterisk.model.bridges.get(BRIDGE)).toEqual([CALLER, LEG1])
     hangsUp(LEG1)
-    await talking
+    expect(await talking).toBe(Date.now())
+    expect(call.dismissed).toBe(false)
     await call.hangup()
+    expect(call.dismissed).toBe(true)
     expect(since().slice(3)).toEqual([`DELETE channels/${CALLER}`, `DELETE bridges/${BRIDGE}`])
     expect(call.talking).toBe(false)
   })
@@ -600,6 +614,7 @@ describe('talking', () => {
     expect(since()).toEqual([cancelOf(LEG1, 16), `DELETE bridges/${BRIDGE}`])
     expect(asterisk.model.bridges.size).toBe(0)
     expect(call.goneAt).toBe(Date.now())
+    expect(call.dismissed).toBe(false)
   })
 
   test('the bridge waits until the party is really gone, for five seconds at most', async () => {
@@ -614,6 +629,37 @@ describe('talking', () => {
     await pass(1)
     await ending
     expect(asterisk.model.bridges.size).toBe(0)
+  })
+
+  test('joined, but the answer that says so is lost: they talk', async () => {
+    const party = await answered()
+    const joining = asterisk.hold('POST bridges/*/addChannel')
+    const talking = call.talk(party)
+    const { perform } = await joining
+    perform()
+    await pass(5_000)
+    await asked(`GET bridges/${BRIDGE}`)
+    expect(await standing(talking)).toBe('pending')
+    expect(call.talking).toBe(true)
+    hangsUp(LEG1)
+    await talking
+  })
+
+  test('the party leaves while the connection is away: the talk ended when it was lost', async () => {
+    const talking = call.talk(await answered())
+    await soon(() => expect(call.talking).toBe(true))
+    asterisk.refuseSockets(503)
+    asterisk.cut()
+    await soon(() => expect(ari.connected()).toBe(false))
+    const lostAt = Date.now()
+    hangsUp(LEG1)
+    jest.advanceTimersByTime(1_000)
+    asterisk.refuseSockets(undefined)
+    await soon(() => {
+      jest.advanceTimersByTime(1)
+      expect(ari.connected()).toBe(true)
+    })
+    expect(await talking).toBe(lostAt)
   })
 
   test('the party has left before the two are joined: the talk is over', async () => {

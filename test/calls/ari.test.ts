@@ -127,7 +127,8 @@ describe('connecting', () => {
     'refused with %d it tries on for ever, waiting up to two seconds, and complains once',
     async (status) => {
       asterisk.refuseSockets(status)
-      start()
+      const disconnected = jest.fn()
+      start({ onDisconnect: disconnected })
       for (let tries = 1; tries <= 40; tries++) {
         await soon(() => expect(asterisk.upgrades).toHaveLength(tries))
         await soon(() => expect(jest.getTimerCount()).toBe(1))
@@ -141,6 +142,7 @@ describe('connecting', () => {
       }
       expect(new Set(waits.slice(-20)).size).toBeGreaterThan(1) // jitter
       expect(lines).toHaveLength(1)
+      expect(disconnected.mock.calls.length).toBeGreaterThanOrEqual(40)
       asterisk.refuseSockets(undefined)
       await back()
       expect(await ping()).toEqual({ ping: 'pong' })
@@ -171,6 +173,16 @@ describe('connecting', () => {
     expect(asterisk.upgrades.filter(({ url }) => url.endsWith('app=pinbridge'))).toHaveLength(1)
     expect(snapshots).toEqual([])
     expect(ari.connected()).toBe(false)
+  })
+
+  test('closed while it is refused, it says no more', async () => {
+    asterisk.refuseSockets(503)
+    start()
+    await soon(() => expect(asterisk.upgrades).toHaveLength(1))
+    ari.close()
+    await asterisk.settled()
+    expect(lines).toEqual([])
+    expect(jest.getTimerCount()).toBe(0)
   })
 
   test('broken in the middle of connecting, it begins again and reconciles again', async () => {
@@ -357,6 +369,17 @@ describe('requests', () => {
     await first
   })
 
+  test('none goes where an overdue one still blocks', async () => {
+    await connected()
+    const held = asterisk.hold('GET asterisk/ping')
+    const never = expect(ping()).rejects.toEqual(failure(0, 'no answer'))
+    const { asked } = await held
+    jest.advanceTimersByTime(5_000)
+    await never
+    for (let n = 0; n < 4; n++) await ping()
+    expect(asterisk.requests.slice(-4).map(({ app }) => app)).not.toContain(asked.app)
+  })
+
   test('one that is never answered fails after five seconds, and its late answer disturbs nobody', async () => {
     await connected()
     const held = asterisk.hold('GET asterisk/ping')
@@ -387,6 +410,18 @@ describe('requests', () => {
       expect(asterisk.asked()).toHaveLength(3)
     },
   )
+
+  test('in flight on lanes that say nothing any more, they fail with the connection', async () => {
+    await connected()
+    asterisk.drop('GET asterisk/ping', 2)
+    const results = Promise.allSettled([ping(), ping()])
+    await soon(() => expect(asterisk.asked()).toHaveLength(2))
+    asterisk.deafen('pinbridge-lane-1')
+    asterisk.deafen('pinbridge-lane-2')
+    asterisk.cut('pinbridge')
+    for (const result of await results)
+      expect(result).toMatchObject({ status: 'rejected', reason: failure(0, 'the connection broke') })
+  })
 
   test('made during an outage they are sent after it', async () => {
     await connected()

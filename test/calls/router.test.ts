@@ -222,6 +222,31 @@ describe('a call', () => {
   })
 })
 
+test('a record that the store does not take is closed when it does, with the instant of the hang-up', async () => {
+  let full = false
+  const changeCall: typeof ctx.store.changeCall = (id, decide) =>
+    full ? Promise.reject(new Error('the disk is full')) : ctx.store.changeCall(id, decide)
+  const door = await open({ store: { ...ctx.store, changeCall } })
+  const { caller } = await talk()
+  full = true
+  asterisk.model.phones.hangsUp(caller)
+  const leftAt = ctx.now()
+  await over(door)
+  expect(everythingOf()).toEqual([])
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    await soon(() =>
+      expect(lines.filter((line) => line.includes('cannot be closed yet'))).toHaveLength(attempt),
+    )
+    ctx.clock.ms += 60_000
+    full = attempt < 3
+    await asterisk.settled()
+    jest.advanceTimersByTime(60_000)
+  }
+  await soon(async () => expect(await told()).toContain('call.completed'))
+  expect(await ctx.store.openCalls()).toEqual([])
+  expect((await eventsOf(ctx)).at(-1)).toMatchObject({ type: 'call.completed', at: leftAt })
+})
+
 describe('stopping', () => {
   test('new callers hear an apology', async () => {
     const door = await open()
@@ -251,6 +276,18 @@ describe('stopping', () => {
     expect(door.live()).toBe(0)
     expect(await ctx.store.openCalls()).toEqual([])
     await soon(() => expect(asterisk.apps()).toEqual([]))
+  })
+
+  test('while somebody is rung: it failed by us, and nobody gave up', async () => {
+    const door = await open()
+    asterisk.model.phones.calls({ from: B, to: VN2 })
+    await soon(() => expect(asterisk.asked().at(-1)).toContain('/dial'))
+    const stopping = door.stop(0)
+    await asterisk.settled()
+    jest.advanceTimersByTime(1)
+    await stopping
+    expect(everythingOf()).toEqual([])
+    expect(await eventsOf(ctx)).toMatchObject([{ callType: 'incomplete', dialStatus: 'failed' }])
   })
 
   test('who gets through in that time talks on, and so does everybody else', async () => {
@@ -387,6 +424,27 @@ describe('a connection that comes back', () => {
     await over(door)
     expect(everythingOf()).toEqual([])
     expect(errors()).toEqual([])
+  })
+
+  test('finds a leg that its script has given up: the leg is hung up', async () => {
+    const door = await open()
+    const creating = asterisk.hold('POST channels/create')
+    const caller = asterisk.model.phones.calls({ from: B, to: VN2 })
+    const { perform } = await creating
+    asterisk.model.settings.legsEnter = false
+    asterisk.refuse('DELETE channels/*', 404) // what the leg itself asks for comes too early
+    asterisk.refuseSockets(503)
+    asterisk.cut()
+    await soon(() => expect(door.connected()).toBe(false))
+    perform()
+    asterisk.refuseSockets(undefined)
+    await soon(() => {
+      jest.advanceTimersByTime(1)
+      expect(door.connected()).toBe(true)
+    })
+    await hears(caller, 'party-unreachable')
+    await over(door)
+    await soon(() => expect(everythingOf()).toEqual([]))
   })
 
   test('finds that a party has hung up: the caller is hung up too', async () => {

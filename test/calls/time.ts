@@ -12,11 +12,11 @@ export function fakeTime(): void {
 }
 
 /** Repeats an assertion until it holds, without a timer; after five seconds throws what it threw last. */
-export async function soon(assertion: () => void): Promise<void> {
+export async function soon(assertion: () => void | Promise<void>): Promise<void> {
   const giveUpAt = performance.now() + 5_000
   for (;;) {
     try {
-      assertion()
+      await assertion()
       return
     } catch (error) {
       if (performance.now() >= giveUpAt) throw error

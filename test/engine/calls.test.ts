@@ -91,6 +91,12 @@ describe('how a call ended', () => {
     expect(await eventsOf(ctx)).toHaveLength(steps.length > 0 ? 1 : 0)
   })
 
+  test('by us, while it rang: it failed, and the caller gave nothing up', async () => {
+    await go('ringing')
+    await endCall(ctx, 'call', { by: 'us' })
+    expect(await eventsOf(ctx)).toMatchObject([{ callType: 'incomplete', dialStatus: 'failed', to: B }])
+  })
+
   test('is told with how long it rang and how long the two talked', async () => {
     await go('ringing', 'answered')
     await endCall(ctx, 'call')

@@ -216,6 +216,15 @@ describe.each(BACKENDS)('a store on $name', ({ open }) => {
       expect(await store.membershipsOn(VN1, A)).toEqual([])
     })
 
+    test('a virtual number is in use while it has members or PINs', async () => {
+      const inUse = () => Promise.all([VN1, VN2, '+1'].map((vn) => store.hasAllocations(vn)))
+      expect(await inUse()).toEqual([false, false, false])
+      const made = await add({ a: { numbers: [] }, b: { pin: undefined } })
+      expect(await inUse()).toEqual([true, true, false])
+      await end(made)
+      expect(await inUse()).toEqual([false, false, false])
+    })
+
     test('one that has ended is found by nothing but its id, and its PINs are free', async () => {
       const made = await add()
       await end(made)

@@ -175,6 +175,10 @@ export function fakeModel(emit: Emit) {
       /^GET bridges$/,
       () => ({ status: 200, body: [...bridges].map(([id, members]) => ({ id, channels: members })) }),
     ],
+    [
+      /^GET bridges\/([^/]+)$/,
+      (_, id) => (bridges.has(id) ? { status: 200, body: { id, channels: bridges.get(id) } } : NOT_FOUND),
+    ],
     [/^GET playbacks\/([^/]+)$/, (_, id) => (playbacks.has(id) ? { status: 200, body: { id } } : NOT_FOUND)],
     [/^POST channels\/create$/, create],
     [/^POST channels\/([^/]+)\/dial$/, (_, id) => onChannel(id, dial)],

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sippCommand } from '../../src/asterisk.ts'
-import { callerScript, calleeScript, type Callee, type Caller } from './sip-script.ts'
+import { VOICE, callerScript, calleeScript, type Callee, type Caller } from './sip-script.ts'
 
 /** A SIPp process that plays one side of calls. */
 export type Phone = {
@@ -54,7 +54,8 @@ async function sipp(
   files: Record<string, string> = {},
 ): Promise<Phone> {
   const folder = mkdtempSync(path.join(line.folder, 'phone-'))
-  for (const [name, text] of Object.entries({ ...files, 'script.xml': script }))
+  const voice = 'pinbridge'.repeat(1_000)
+  for (const [name, text] of Object.entries({ ...files, [VOICE]: voice, 'script.xml': script }))
     writeFileSync(path.join(folder, name), text)
   const address = line.address ?? '127.0.0.1'
   const { command, args: all } = await sippCommand(folder, [

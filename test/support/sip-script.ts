@@ -5,6 +5,8 @@ export type Step =
   | { do: 'keys'; digits: string }
   /** Keys as SIP INFO, application/dtmf-relay. */
   | { do: 'info'; digits: string }
+  /** Speaks from here on, while the next steps go on; what is keyed then must go by INFO. */
+  | { do: 'speak' }
   | { do: 'hangUp' }
   | { do: 'waitForHangUp' }
 
@@ -23,6 +25,9 @@ export type Callee =
   /** Rings until the other side gives up. */
   | { answers: 'never' }
   | { answers: 'refuses'; status: number; ringMs?: number }
+
+/** A file of raw u-law that the phone finds in its folder. */
+export const VOICE = 'voice.ulaw'
 
 /** SIPp sends RFC 4733 events with this payload type. */
 const EVENTS = 96
@@ -56,6 +61,9 @@ export function callerScript({ from, refusedWith, steps, headers = [] }: Caller)
       ...(method === 'INVITE' ? headers : []),
       rest,
     ].join('\n')
+  // SIPp speaks from another port than it keys from.
+  const speaks = steps.some((step) => step.do === 'speak')
+  const sdp = speaks ? SDP.replace('[media_port]', '[rtpstream_audio_port]') : SDP
   const ack = send(request('ACK', 1, EMPTY))
   const refused = [...recvResponse(refusedWith ?? 200), ack]
   const answered = [
@@ -63,7 +71,7 @@ export function callerScript({ from, refusedWith, steps, headers = [] }: Caller)
     ack,
     ...during(steps, (method, cseq, rest) => request(method, cseq, rest)),
   ]
-  return scenario([send(request('INVITE', 1, SDP)), ...(refusedWith === undefined ? answered : refused)])
+  return scenario([send(request('INVITE', 1, sdp)), ...(refusedWith === undefined ? answered : refused)])
 }
 
 /** A SIPp scenario that takes calls: the same for every number, or one behaviour for each. */
@@ -163,6 +171,8 @@ function during(steps: Step[], request: (method: string, cseq: number, rest: str
         return [`<nop><action><exec play_dtmf="${step.digits}"/></action></nop>`]
       case 'info':
         return keysByInfo(step.digits, (body) => request('INFO', ++cseq, body))
+      case 'speak':
+        return [`<nop><action><exec rtp_stream="${VOICE},-1,0,PCMU/8000"/></action></nop>`]
       case 'hangUp':
         return [send(request('BYE', ++cseq, EMPTY), true), '<recv response="200"/>']
       case 'waitForHangUp':

@@ -74,6 +74,8 @@ export type Stage = {
   written: () => { file: string; text: string }[]
   /** Waits until exactly so many channels are answered; resolves to them. */
   talking: (count: number) => Promise<{ id: string; state: string }[]>
+  /** RTP packets that Asterisk has had from a phone and sent to it. */
+  sound: (channelId: string) => Promise<{ spoken: number; heard: number }>
   /** Waits until every call has ended and every event is delivered. */
   settled: () => Promise<void>
   /** No channel, no bridge, no open file of ours, no event unsent. */
@@ -252,6 +254,13 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
         { atMostMs: 15_000 },
       )
       return up
+    },
+    sound: async (channelId) => {
+      const counts = (await ari('GET', `channels/${channelId}/rtp_statistics`)) as Record<
+        'rxcount' | 'txcount',
+        number
+      >
+      return { spoken: counts.rxcount, heard: counts.txcount }
     },
     settled: () => until(isQuiet, { atMostMs: LAST_TIMER_MS }),
     nothingIsLeft: async () => {
