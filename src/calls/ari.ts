@@ -142,24 +142,16 @@ export function connectAri(options: AriOptions): Ari {
   }
 
   async function stayConnected(): Promise<void> {
-    let complained = false
-    for (let wait = FIRST_RETRY_MS; !closed; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
-      try {
-        await connect()
-        log.info('connected to Asterisk')
-        back.resolve(undefined)
-        return
-      } catch (error) {
-        disconnect()
-        if (isClosed()) return
-        // It may have died while we connected.
-        options.onDisconnect?.()
-        if (!complained) log.warn({ err: error }, 'no connection to Asterisk; trying on')
-        complained = true
-        // Jitter, so that several applications do not come back in step.
-        await pause(wait * (0.5 + Math.random() / 2))
-      }
-    }
+    await retry(connect, isClosed, (error, first) => {
+      disconnect()
+      if (isClosed()) return
+      // It may have died while we connected.
+      options.onDisconnect?.()
+      if (first) log.warn({ err: error }, 'no connection to Asterisk; trying on')
+    })
+    if (isClosed()) return
+    log.info('connected to Asterisk')
+    back.resolve(undefined)
   }
 
   function close(): void {
@@ -231,6 +223,23 @@ async function exists(socket: AriSocket, uri: string): Promise<boolean> {
 
 function leastBusy(lanes: AriSocket[]): AriSocket {
   return lanes.reduce((best, lane) => (lane.inFlight() < best.inFlight() ? lane : best))
+}
+
+/** Repeats what fails, for ever and with growing pauses, until it succeeds or `over` says that nobody wants it any more. */
+async function retry(
+  attempt: () => Promise<void>,
+  over: () => boolean,
+  onFail: (error: unknown, first: boolean) => void,
+): Promise<void> {
+  for (let wait = FIRST_RETRY_MS; !over(); wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
+    try {
+      return await attempt()
+    } catch (error) {
+      onFail(error, wait === FIRST_RETRY_MS)
+      // Jitter, so that several applications do not come back in step.
+      await pause(wait * (0.5 + Math.random() / 2))
+    }
+  }
 }
 
 function pause(ms: number): Promise<void> {

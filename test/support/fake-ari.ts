@@ -33,7 +33,7 @@ export type Held = {
   release: (status?: number) => void
 }
 
-export type Upgrade = { url: string; authorization: string | undefined; at: number; status: number }
+type Upgrade = { url: string; authorization: string | undefined; at: number; status: number }
 
 type Peer = { app: string; ws: WebSocket; raw: Socket; queue: Promise<void>; frozen: boolean }
 type Rule = {
@@ -313,7 +313,7 @@ function pinged({ ws, frozen }: Peer): Promise<void> {
 }
 
 /** As Asterisk writes it: an offset without a colon. */
-export function timestamp(ms: number): string {
+function timestamp(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '+0000')
 }
 
