@@ -54,6 +54,8 @@ const REQUEST_MS = 5_000
 /** Asterisk sends no pings, so a half-open connection shows only by ours: dead after two that stay unanswered. */
 const PING_MS = 5_000
 const MISSED_PINGS = 2
+/** How long the other side may take to say goodbye, in milliseconds. */
+const GOODBYE_MS = 1_000
 
 /** Opens a socket. Rejects with AriError when Asterisk cannot be reached or refuses (401: wrong user or password). */
 export async function openSocket(options: SocketOptions): Promise<AriSocket> {
@@ -87,6 +89,9 @@ export async function openSocket(options: SocketOptions): Promise<AriSocket> {
     close() {
       closed = true
       requests.abandon()
+      // A peer that has gone silent would keep the socket for half a minute more.
+      const cut = setTimeout(() => ws.terminate(), GOODBYE_MS)
+      ws.once('close', () => clearTimeout(cut))
       ws.close()
     },
   }

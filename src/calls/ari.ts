@@ -236,6 +236,7 @@ async function retry(
       return await attempt()
     } catch (error) {
       onFail(error, wait === FIRST_RETRY_MS)
+      if (over()) return
       // Jitter, so that several applications do not come back in step.
       await pause(wait * (0.5 + Math.random() / 2))
     }
