@@ -28,6 +28,8 @@ export type Bench = { run: (load: Load) => Promise<Result> }
 const EVENTS_MS = 15_000
 /** What is still at work when the last call is over, in milliseconds. */
 const SETTLE_MS = 300
+/** Nothing told for so long means that nothing is left to tell, in milliseconds. */
+const STILL_MS = 1_000
 /** So many failures end a run early. */
 const ENOUGH_FAILURES = 3
 
@@ -63,8 +65,8 @@ async function measured(
   const before = cpu.map((read) => read())
   const { outcomes, lagMs } = await placeAll(load, place)
   const failures = outcomes.flatMap(({ failed }) => failed ?? [])
-  if (load.by === 'pinbridge' && failures.length === 0)
-    failures.push(...(await untilTold(stand, told, outcomes.length)))
+  if (failures.length > 0) await untilStill(stand)
+  else if (load.by === 'pinbridge') failures.push(...(await untilTold(stand, told, outcomes.length)))
   await pause(SETTLE_MS)
   const [asteriskMs = 0, appMs = 0, generatorMs = 0] = cpu.map(
     (read, n) => (read() - (before[n] ?? 0)) / outcomes.length,
@@ -119,4 +121,13 @@ async function untilTold({ sink }: Stand, from: number, calls: number): Promise<
       return [...wrong, `${calls - over - heard.length} calls were not told of`]
     await pause(50)
   }
+}
+
+/** Calls that failed leave behind what the next ones must not be charged with. */
+async function untilStill({ sink }: Stand): Promise<void> {
+  let told: number
+  do {
+    told = sink.received.length
+    await pause(STILL_MS)
+  } while (sink.received.length > told)
 }

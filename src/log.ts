@@ -1,6 +1,6 @@
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
 
-/** The logger that every part of the application takes a child of: `log.child({ call })`. */
+/** The logger that the doors share; a line about a call carries its id as `call`. */
 export type Log = Logger
 
 /** `pin`, `a_pin`, `partyPin` and the like, but not `spin`. */

@@ -6,20 +6,18 @@ import * as z from 'zod'
 import { ConfigError } from './config.ts'
 
 const SECRET = z.string().regex(/^[\w-]{43,128}$/)
-const SECRETS = z.strictObject({ ariPassword: SECRET, recordingKey: SECRET })
+const SECRETS = z.strictObject({ ariPassword: SECRET })
 
 /** What this installation alone knows. All are 32 random bytes as base64url. */
 export type Secrets = Readonly<{
   /** Of the ARI user `pinbridge` of our own Asterisk. */
   ariPassword: string
-  /** Signs the links under which recordings are fetched. */
-  recordingKey: string
 }>
 
 /**
  * The secrets in `<data>/secrets.json`, made on the first start together with the folder (mode 0700).
  * Throws ConfigError for a file that is damaged or that others may read. It is never made anew by itself: a running
- * Asterisk would lock us out and every link given away would break, so people decide that.
+ * Asterisk would lock us out, so people decide that.
  */
 export function loadSecrets(data: string): Secrets {
   const file = path.join(data, 'secrets.json')
@@ -64,7 +62,7 @@ function parse(text: string): unknown {
 /** Complete or not at all, whenever the power goes; of two processes that start together, both use the same file. */
 function create(data: string, file: string): void {
   const fresh = () => randomBytes(32).toString('base64url')
-  const secrets: Secrets = { ariPassword: fresh(), recordingKey: fresh() }
+  const secrets: Secrets = { ariPassword: fresh() }
   mkdirSync(data, { recursive: true, mode: 0o700 })
   const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
   writeFileSync(temporary, `${JSON.stringify(secrets, undefined, 2)}\n`, { mode: 0o600, flush: true })

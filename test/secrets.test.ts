@@ -43,7 +43,7 @@ function problem(): string {
 describe('the first start', () => {
   test('makes secrets of 32 random bytes in a file and a folder for this user only', () => {
     const secrets = loadSecrets(data)
-    expect(Object.keys(secrets).sort()).toEqual(['ariPassword', 'recordingKey'])
+    expect(Object.keys(secrets).sort()).toEqual(['ariPassword'])
     for (const secret of Object.values(secrets)) {
       expect(secret).toMatch(/^[A-Za-z0-9_-]{43}$/)
       expect(Buffer.from(secret, 'base64url')).toHaveLength(32)
@@ -52,10 +52,10 @@ describe('the first start', () => {
     expect(readdirSync(data)).toEqual(['secrets.json'])
   })
 
-  test('no two installations and no two secrets are alike', () => {
+  test('no two installations have the same', () => {
     const other = path.join(parent, 'other')
     const all = [...Object.values(loadSecrets(data)), ...Object.values(loadSecrets(other))]
-    expect(new Set(all).size).toBe(4)
+    expect(new Set(all).size).toBe(2)
   })
 
   test('a permissive umask of the user does not open them', () => {
@@ -106,10 +106,9 @@ describe('later starts', () => {
     [`{"ariPassword":"${good}"`, 'no JSON object'],
     ['[]', 'no JSON object'],
     ['null', 'no JSON object'],
-    ['{}', 'a wrong or missing ariPassword, recordingKey'],
-    [`{"ariPassword":"${good}"}`, 'a wrong or missing recordingKey'],
-    [`{"ariPassword":"hunter2","recordingKey":"${good}"}`, 'a wrong or missing ariPassword'],
-    [`{"ariPassword":"${good}","recordingKey":"${good}","more":1}`, 'a wrong or missing more'],
+    ['{}', 'a wrong or missing ariPassword'],
+    [`{"ariPassword":"hunter2"}`, 'a wrong or missing ariPassword'],
+    [`{"ariPassword":"${good}","more":1}`, 'a wrong or missing more'],
   ])('refuse the damaged file %j, leave it alone and repeat no secret', (content, found) => {
     mkdirSync(data, { recursive: true })
     writeFileSync(file, content, { mode: 0o600 })
