@@ -47,7 +47,4 @@ function addDemoCommand(program: Command): void {
     })
 }
 
-// A reader such as head may leave early.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
-
 await run(process.argv.slice(2))

@@ -28,7 +28,14 @@ export function createLog(level: LevelWithSilent = 'info', destination?: Destina
     serializers: { err: describe, error: describe },
     hooks: { streamWrite: guardLine },
   }
-  return pino(options, destination ?? pino.destination(1))
+  return pino(options, destination ?? standardOutput())
+}
+
+/** Whoever reads the log may go: that must neither end nor hold up what it tells of, with calls on it. */
+function standardOutput(): DestinationStream {
+  process.stdout.on('error', () => undefined)
+  // Not the stream itself: pino would put a writer of its own in its place, which tries a broken pipe for ever.
+  return { write: (line) => void process.stdout.write(line) }
 }
 
 /** pino's own redaction sees no messages, and needs every path spelt out. */

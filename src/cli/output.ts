@@ -7,6 +7,7 @@ const EX_USAGE = 64
 
 /** Prints what a command found: for people, or as the one JSON document on stdout that scripts read. */
 export function print(json: boolean | undefined, document: unknown, forPeople: string): void {
+  process.stdout.on('error', leave)
   process.stdout.write(json ? `${JSON.stringify(document)}\n` : `${forPeople}\n`)
 }
 
@@ -52,4 +53,9 @@ function forPeople(error: unknown, message: string): string {
   if (error instanceof ConfigError) return [message, ...error.problems].join('\n  ')
   const isBug = error instanceof Error && !(error instanceof Refusal) && !('code' in error)
   return isBug ? (error.stack ?? message) : message
+}
+
+/** Whoever reads a command's answer may have had enough of it (`| head`); `serve` has a log instead and goes on. */
+function leave(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? 0 : 1)
 }

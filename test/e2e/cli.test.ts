@@ -338,6 +338,15 @@ describe('number add', () => {
 })
 
 describe('serve', () => {
+  test('goes on and stops in order although nobody reads its log any more', async () => {
+    const { child, ended, http } = await serving()
+    child.stdout.destroy()
+    child.stderr.destroy()
+    for (let n = 0; n < 50; n++) expect((await fetch(`${http}/nowhere`)).status).toBe(404)
+    child.kill('SIGTERM')
+    expect(await ended).toBe(0)
+  })
+
   test('says where it is ready, makes its secrets, and stops when asked to', async () => {
     const { child, ended, lines, http } = await serving()
     expect(http).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)

@@ -520,6 +520,8 @@ describe.each(BACKENDS)('a store on $name', ({ open }) => {
       await store.touch(T0)
       await store.addAccount(account('quiet'), [])
       await store.addEvents([refused('quiet')])
+      await store.touch(T0)
+      expect(woken).toBe(0)
       await store.addEvents([refused('acme')])
       await until(() => expect(woken).toBe(1))
     })

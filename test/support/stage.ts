@@ -1,7 +1,8 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { createWriteStream, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -304,13 +305,15 @@ async function startApp(env: NodeJS.ProcessEnv, data: string, http: string): Pro
   child.stderr.pipe(output, { end: false })
   const closed = new Promise<void>((done) => child.on('close', () => done()))
   const rawLog = () => readFileSync(file, 'utf8')
-  await until(
-    async () => {
-      if (child.exitCode !== null) throw new Error(`the application ended:\n${rawLog()}`)
-      expect((await fetch(`${http}/readyz`, { headers: { connection: 'close' } })).status).toBe(200)
-    },
+  const ready = until(
+    async () =>
+      expect((await fetch(`${http}/readyz`, { headers: { connection: 'close' } })).status).toBe(200),
     { atMostMs: FIRST_START_MS },
   )
+  const gone = closed.then(() => Promise.reject(new Error(`the application ended:\n${rawLog()}`)))
+  gone.catch(() => undefined)
+  ready.catch(() => undefined)
+  await Promise.race([ready, gone])
   return {
     pid: child.pid!,
     rawLog,
@@ -358,21 +361,28 @@ function udpListeners(): number[] {
   return rows.map((row) => Number.parseInt(/:([0-9A-F]{4}) /.exec(row)?.[1] ?? '', 16))
 }
 
-export function freePort(kind: 'tcp' | 'udp'): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below the ports that the kernel hands out by itself, and another range for each worker: nobody else takes it meanwhile. */
+export async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+  const first = 8_000 + 4_500 * (Number(process.env['JEST_WORKER_ID'] ?? 1) % 2)
+  for (;;) {
+    const port = first + randomInt(4_500)
+    if (await isFree(kind, port)) return port
+  }
+}
+
+function isFree(kind: 'tcp' | 'udp', port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     if (kind === 'udp') {
       const socket = createSocket('udp4')
-      socket.on('error', reject).bind(0, '127.0.0.1', () => {
-        const { port } = socket.address()
-        socket.close(() => resolve(port))
-      })
-      return
+      socket
+        .on('error', () => resolve(false))
+        .bind(port, '127.0.0.1', () => socket.close(() => resolve(true)))
+    } else {
+      const server = createServer()
+      server
+        .on('error', () => resolve(false))
+        .listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
     }
-    const server = createServer()
-    server.on('error', reject).listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
   })
 }
 
