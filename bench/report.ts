@@ -55,9 +55,7 @@ function row(figure: Figures, twin: Figures): string[] {
     by,
     median(rounds, cpuOf).toFixed(2),
     median(rounds, ({ appMs }) => appMs).toFixed(2),
-    ratios(figure, twin)
-      .map((ratio) => ratio.toFixed(2))
-      .join(' '),
+    figure === twin ? '1' : ratios(figure, twin).map(shown).join(' '),
     `${quantile(decisions, 0.5).toFixed(1)} / ${quantile(decisions, 0.99).toFixed(1)}`,
     `${failed} of ${decisions.length}`,
     rate?.toFixed(0) ?? 'none held',
@@ -99,11 +97,15 @@ function goals(figures: Figures[], kind: Kind): string[][] {
 }
 
 function atMost(metric: string, goal: number, value: number, unit: string): string[] {
-  return [metric, `≤ ${goal}${unit}`, `${value.toFixed(2)}${unit}`, verdict(value, value <= goal)]
+  return [metric, `≤ ${goal}${unit}`, `${shown(value)}${unit}`, verdict(value, value <= goal)]
 }
 
 function atLeast(metric: string, goal: number, value: number): string[] {
-  return [metric, `≥ ${goal}`, value.toFixed(2), verdict(value, value >= goal)]
+  return [metric, `≥ ${goal}`, shown(value), verdict(value, value >= goal)]
+}
+
+function shown(ratio: number): string {
+  return Number.isNaN(ratio) ? '–' : ratio.toFixed(2)
 }
 
 function verdict(value: number, reached: boolean): string {
