@@ -44,7 +44,7 @@ const HARDENED = [
   ],
   ['http.conf', 'general', { servername: '', sessionlimit: '32' }],
   ['ari.conf', 'general', { enabled: 'yes', pretty: 'no', websocket_write_timeout: '2000' }],
-  ['ari.conf', 'pinbridge', { type: 'user', read_only: 'no', password_format: 'crypt' }],
+  ['ari.conf', 'pinbridge', { type: 'user', read_only: 'no', password_format: 'plain' }],
   ['ari.conf', 'pinbridge', { deny: '0.0.0.0/0.0.0.0 ::/0', permit: '127.0.0.1,::1' }],
   ['asterisk.conf', 'options', { live_dangerously: 'no', disable_remote_console_shell: 'yes' }],
   ['asterisk.conf', 'options', { runuser: 'asterisk', rungroup: 'asterisk' }],
