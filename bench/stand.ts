@@ -41,9 +41,12 @@ const MODULES = ['app_read', 'app_dial', 'func_db']
 export async function setUp(options: StandOptions): Promise<Stand> {
   const data = await mkdtemp(path.join(tmpdir(), 'pinbridge-bench-'))
   const undo: (() => unknown)[] = [() => rm(data, { recursive: true, force: true })]
-  const close = async () => {
+  let closing: Promise<void> | undefined
+  const closeAll = async () => {
     for (const step of undo.splice(0).reverse()) await step()
   }
+  // A signal and the end of the work may both ask for it.
+  const close = () => (closing ??= closeAll())
   try {
     return { ...(await build(data, options, undo)), close }
   } catch (error) {
