@@ -94,7 +94,7 @@ type Caller = {
   type: (keys: string) => Promise<number>
   /** Resolves to the instant of the next packet of this kind. */
   hears: (kind: (packet: Buffer) => boolean) => Promise<number>
-  hangUp: () => Promise<void>
+  hangUp: () => Promise<unknown>
   /** Rejects when the other side ends the call. */
   lost: Promise<never>
   forget: () => void
@@ -111,6 +111,7 @@ function openCaller(line: Line, { from, to }: Plan, callId: string): Caller {
   let take: (packet: Buffer) => void = () => undefined
   let toPort = 0
   let over = false
+  let bye: Promise<unknown> | undefined
 
   const compose = (method: string, cseq: number, body?: string) => {
     const common = { method, cseq, from: me, callId, port: line.sipPort, branch: `${callId}-${method}` }
@@ -162,9 +163,9 @@ function openCaller(line: Line, { from, to }: Plan, callId: string): Caller {
           resolve(performance.now())
         }
       }),
-    async hangUp() {
+    hangUp() {
       over = true
-      await transact('BYE', 2)
+      return (bye ??= transact('BYE', 2))
     },
     forget() {
       over = true

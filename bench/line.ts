@@ -56,6 +56,7 @@ export async function openLine(asteriskPort: number): Promise<Line> {
   const insist = (text: string) => {
     let timer: NodeJS.Timeout | undefined
     const again = (wait: number) => {
+      if (!open) return
       send(text)
       timer = setTimeout(() => again(Math.min(wait * 2, LAST_REPEAT_MS)), wait)
     }
