@@ -2,9 +2,7 @@ import type { Logger } from 'pino'
 import { AriError, openSocket, type AriSocket, type Method } from './ari-socket.ts'
 import type * as Asterisk from './ari-types.ts'
 import { deferred, within, type Deferred } from './deferred.ts'
-import { listeners, type AnyEvent, type ChannelEvent, type Listeners } from './listeners.ts'
-
-export type { ChannelEvent }
+import { listeners, type AnyEvent, type Listeners } from './listeners.ts'
 
 /** All channels and bridges of Asterisk at one instant. */
 export type Snapshot = { channels: Asterisk.Channel[]; bridges: Asterisk.Bridge[] }

@@ -1,8 +1,9 @@
 import { AriError, type Method } from './ari-socket.ts'
-import type { Ari, ChannelEvent } from './ari.ts'
+import type { Ari } from './ari.ts'
 import { Hangup } from './call.ts'
 import { deferred, within } from './deferred.ts'
 import { isRepeat, type Key } from './digits.ts'
+import type { ChannelEvent } from './listeners.ts'
 
 /** The caller's channel: what is asked of it, the keys that come from it, and its end. */
 export type Caller = {
@@ -63,9 +64,11 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
   }
 
   function offer(key: string): void {
-    if (!take && typedAhead.length < MOST_TYPED_AHEAD) typedAhead.push(key)
-    if (!take) return
-    if (take(key) === 'enough') take = undefined
+    if (take) {
+      if (take(key) === 'enough') take = undefined
+    } else if (typedAhead.length < MOST_TYPED_AHEAD) {
+      typedAhead.push(key)
+    }
   }
 
   const whileHere = <T>(promise: Promise<T>): Promise<T> => Promise.race([hungUp.promise, promise])

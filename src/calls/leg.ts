@@ -1,8 +1,9 @@
 import type { Unanswered } from '../engine/calls.ts'
 import { AriError } from './ari-socket.ts'
-import type { Ari, ChannelEvent } from './ari.ts'
+import type { Ari } from './ari.ts'
 import type { Answered } from './call.ts'
 import { deferred } from './deferred.ts'
+import type { ChannelEvent } from './listeners.ts'
 
 export type LegOptions = {
   /** Chosen by us before the channel exists. */

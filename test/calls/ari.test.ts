@@ -1,12 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import type * as Asterisk from '../../src/calls/ari-types.ts'
-import {
-  connectAri,
-  type Ari,
-  type AriOptions,
-  type ChannelEvent,
-  type Snapshot,
-} from '../../src/calls/ari.ts'
+import { connectAri, type Ari, type AriOptions, type Snapshot } from '../../src/calls/ari.ts'
+import type { ChannelEvent } from '../../src/calls/listeners.ts'
 import { createLog } from '../../src/log.ts'
 import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
 import { fakeTime, soon } from './time.ts'
