@@ -32,15 +32,15 @@ module.exports = {
     only('store', '^src/store/', ['^src/store/', '^src/engine/', npm('better-sqlite3'), node]),
     only('dialects', '^src/api/dialects/([^/]+)/', [
       '^src/engine/',
-      '^src/api/(login|fields)\\.ts$',
+      '^src/api/(login|fields|links|door|openapi)\\.ts$',
       '^src/api/dialects/$1/',
-      npm('express', 'zod'),
+      npm('express', 'zod', 'zod-openapi'),
       node,
     ]),
     only('api', '^src/api/[^/]+\\.ts$', [
       '^src/api/',
       '^src/engine/',
-      npm('express', 'express-serve-static-core', 'helmet', 'pino'),
+      npm('express', 'express-serve-static-core', 'helmet', 'pino', 'zod', 'zod-openapi'),
       node,
     ]),
     only('flows', '^src/calls/flows/', [

@@ -22,6 +22,11 @@ export class ConfigError extends Error {
   }
 }
 
+/** Our HTTP address without a path: as clients reach it, or as it is listened at on this port. */
+export function httpAddress({ host, publicUrl }: Config['http'], port: number): string {
+  return publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
 const GROUPS = new Set(SETTINGS.slice(1).map(({ key }) => key.split('.')[0] ?? ''))
 const DEFAULT_DATA = path.resolve(import.meta.dirname, '../data')
 
@@ -129,6 +134,9 @@ function contradictions(value: (key: string) => unknown): Problem[] {
     else if (!foreign && value(key) !== undefined) wrong(key, 'meaningless without asterisk.ariUrl')
   if (foreign && value('asterisk.mode') === 'none')
     wrong('asterisk.ariUrl', 'which contradicts asterisk.mode none')
+
+  if (!foreign && value('asterisk.recordings') !== undefined)
+    wrong('asterisk.recordings', 'meaningless without asterisk.ariUrl')
 
   const [first = NaN, last = NaN] = String(value('sip.rtpPorts')).split('-').map(Number)
   if (number('sip.port') >= first && number('sip.port') <= last)

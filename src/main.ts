@@ -9,14 +9,16 @@ import { dialects } from './api/dialects/index.ts'
 import { createApi, listen } from './api/server.ts'
 import { startAsterisk, type AsteriskSettings, type LocalAsterisk } from './asterisk.ts'
 import { takeCalls, type CallDoor } from './calls/router.ts'
-import type { Config } from './config.ts'
-import { endDueAllocations } from './engine/allocations.ts'
+import { httpAddress, type Config } from './config.ts'
 import type { Context } from './engine/context.ts'
 import type { Store } from './engine/store.ts'
 import { startLoop, type Loop } from './loop.ts'
-import { loadSecrets, type Secrets } from './secrets.ts'
+import { signedLinks, type Links } from './api/links.ts'
+import { linkKey, loadSecrets, type Secrets } from './secrets.ts'
 import { openSqlite } from './store/sqlite.ts'
+import { sweepRecordings, sweepStore } from './sweep.ts'
 import { startDelivery } from './webhooks/deliver.ts'
+import { whyRefused } from './webhooks/guard.ts'
 
 /** The running product. */
 export type Pinbridge = { httpPort: number; stop: () => Promise<void> }
@@ -25,8 +27,6 @@ export type Pinbridge = { httpPort: number; stop: () => Promise<void> }
 const GRACE_MS = 3_000
 /** How often a process with calls writes down that it lives, in milliseconds. */
 const HEARTBEAT_MS = 5_000
-/** How often allocations are ended whose policy has run out, in milliseconds. */
-const SWEEP_MS = 1_000
 /** Pause before another attempt to bring Asterisk back, in milliseconds. */
 const REVIVE_MS = 1_000
 
@@ -43,17 +43,29 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
   const store = openSqlite(path.join(config.data, 'pinbridge.db'), () => delivery.wake())
   parts.defer(() => store.close())
   const ctx: Context = { store, now: Date.now, randomInt: (max) => randomInt(max), newId }
-  const delivery = deliver(config, ctx, log, onError)
+  const key = linkKey(secrets)
+  let { port: httpPort } = config.http
+  const links = signedLinks(key, () => httpAddress(config.http, httpPort))
+  const delivery = deliver(config, ctx, links, log, onError)
   parts.defer(() => delivery.stop())
-  const sweeper = startLoop(() => sweep(ctx), { now: ctx.now, onError })
-  parts.defer(() => sweeper.stop())
+  const folder = recordingsFolder(config)
+  for (const work of [() => sweepStore(ctx, delivery), () => sweepRecordings(ctx, folder)]) {
+    const sweeper = startLoop(work, { now: ctx.now, onError })
+    parts.defer(() => sweeper.stop())
+  }
 
   const calls: { door?: CallDoor } = {}
-  const api = createApi({ ctx, log, ready: () => readiness(config, store, calls.door) })
+  const api = createApi({
+    ctx,
+    log,
+    ready: () => readiness(config, store, calls.door),
+    refusedReceiver: (url) => whyRefused(url, config.webhooks),
+    recordings: { folder, key },
+  })
   const server = await listen(api, config.http)
   server.on('error', onError)
   parts.defer(() => closeServer(server))
-  const httpPort = (server.address() as AddressInfo).port
+  httpPort = (server.address() as AddressInfo).port
   log.info({ host: config.http.host, port: httpPort }, 'HTTP is served')
 
   if (config.asterisk.mode !== 'none') {
@@ -80,20 +92,27 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
   }
 }
 
-function deliver(config: Config, ctx: Context, log: Logger, onError: (error: unknown) => void): Loop {
+/** Below the spool folder of our own Asterisk, or where Debian's Asterisk has it. */
+function recordingsFolder({ data, asterisk: { ariUrl, recordings } }: Config): string {
+  if (recordings !== undefined) return recordings
+  return ariUrl === undefined ? path.join(data, 'asterisk/spool/recording') : '/var/spool/asterisk/recording'
+}
+
+function deliver(
+  config: Config,
+  ctx: Context,
+  links: Links,
+  log: Logger,
+  onError: (error: unknown) => void,
+): Loop {
   return startDelivery({
     store: ctx.store,
     now: ctx.now,
     allowPrivate: config.webhooks.allowPrivate,
-    shape: (event) => dialects.greenpin.callbackBody(event),
+    shape: (event) => dialects.greenpin.callbackBody(event, links),
     onAttempt: (attempt) => log.info(attempt, 'delivery'),
     onError,
   })
-}
-
-async function sweep(ctx: Context): Promise<number> {
-  const { more } = await endDueAllocations(ctx)
-  return ctx.now() + (more ? 0 : SWEEP_MS)
 }
 
 async function readiness(config: Config, store: Store, door: CallDoor | undefined) {

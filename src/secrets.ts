@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync } from 'node:fs'
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -28,6 +28,11 @@ export function loadSecrets(data: string): Secrets {
     if (error instanceof ConfigError) throw error
     throw new ConfigError([`${file}: ${(error as Error).message}`])
   }
+}
+
+/** What addresses that work without login are signed with. Derived (RFC 5869), so that one secret is all there is to keep. */
+export function linkKey({ ariPassword }: Secrets): string {
+  return Buffer.from(hkdfSync('sha256', ariPassword, '', 'pinbridge links', 32)).toString('base64url')
 }
 
 function read(file: string): Secrets {

@@ -129,6 +129,25 @@ describe('file and environment', () => {
     expect(problems('', { PINBRIDGE_ARI_USER: 'ivr' })).toEqual([
       'PINBRIDGE_ARI_USER (asterisk.ariUser): found "ivr", meaningless without asterisk.ariUrl',
     ])
+    expect(problems('', { PINBRIDGE_RECORDINGS: '/srv/recording' })).toEqual([
+      'PINBRIDGE_RECORDINGS (asterisk.recordings): found "/srv/recording", meaningless without asterisk.ariUrl',
+    ])
+  })
+
+  test('the public address is a base to which paths are added', () => {
+    const publicUrl = (value: string) => load(undefined, { PINBRIDGE_PUBLIC_URL: value }).http.publicUrl
+    expect(load('').http.publicUrl).toBeUndefined()
+    expect(publicUrl('https://pins.example.com')).toBe('https://pins.example.com')
+    expect(publicUrl('http://10.0.0.1:8080/pins/')).toBe('http://10.0.0.1:8080/pins')
+    for (const wrong of [
+      'pins.example.com',
+      'ftp://x',
+      'https://u:p@x',
+      'https://x?y',
+      'https://x#y',
+      'https://',
+    ])
+      expect(problems(undefined, { PINBRIDGE_PUBLIC_URL: wrong })).toHaveLength(1)
   })
 })
 
@@ -369,11 +388,12 @@ describe('what people read about the settings', () => {
     const example = readFileSync(new URL('../config/example.yaml', import.meta.url), 'utf8')
     expect(load(example)).toEqual(load(''))
     const inUse = load(example.replaceAll(/^ {2}#(?=\w)/gm, '  '))
-    const { ariUrl, ariUser, ariPassword, ...asterisk } = inUse.asterisk
+    const { ariUrl, ariUser, ariPassword, recordings, ...asterisk } = inUse.asterisk
+    const { publicUrl, ...http } = inUse.http
     const { trunkMatch, mediaAddress, externalAddress, country, ...sip } = inUse.sip
-    expect({ ...inUse, asterisk, sip }).toEqual(load(''))
-    const optional = [ariUrl, ariUser, ariPassword, trunkMatch, mediaAddress, externalAddress, country]
-    expect(optional).not.toContain(undefined)
+    expect({ ...inUse, http, asterisk, sip }).toEqual(load(''))
+    const optional = [publicUrl, ariUrl, ariUser, ariPassword, recordings, trunkMatch, mediaAddress]
+    expect([...optional, externalAddress, country]).not.toContain(undefined)
     for (const { env } of rows) expect(example).toContain(env)
   })
 })

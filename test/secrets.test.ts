@@ -14,7 +14,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { ConfigError } from '../src/config.ts'
-import { loadSecrets } from '../src/secrets.ts'
+import { linkKey, loadSecrets } from '../src/secrets.ts'
 
 const run = promisify(execFile)
 let parent: string
@@ -50,6 +50,14 @@ describe('the first start', () => {
     }
     expect([mode(data), mode(file)]).toEqual(['700', '600'])
     expect(readdirSync(data)).toEqual(['secrets.json'])
+  })
+
+  test('the key of links is the same for ever, another for each installation, and tells nothing', () => {
+    const secrets = loadSecrets(data)
+    expect(linkKey(loadSecrets(data))).toBe(linkKey(secrets))
+    expect(linkKey(loadSecrets(path.join(parent, 'other')))).not.toBe(linkKey(secrets))
+    expect(linkKey(secrets)).toMatch(/^[A-Za-z0-9_-]{43}$/)
+    expect(linkKey(secrets)).not.toBe(secrets.ariPassword)
   })
 
   test('no two installations have the same', () => {

@@ -15,6 +15,8 @@ const WANTED = [
   'ChannelDestroyed',
   'ChannelDtmfReceived',
   'PlaybackFinished',
+  'RecordingFinished',
+  'RecordingFailed',
   'Dial',
   'ApplicationReplaced',
   'Bridge',

@@ -1,4 +1,4 @@
-import { raw, type RequestHandler, type Response } from 'express'
+import { raw, type Request, type RequestHandler, type Response } from 'express'
 import type { Account } from '../engine/accounts.ts'
 
 /** The request cannot be understood at all. The message is ours and safe to answer. */
@@ -45,6 +45,24 @@ function parseJson(bytes: Uint8Array): unknown {
     }
   }
   return value
+}
+
+const MAX_PARAMETERS = 50
+
+/**
+ * The parameters of the request's query, each as text. Throws BadRequest for a name that comes twice, as nobody can say
+ * which of the two is meant, for more than 50 of them and for what is not UTF-8.
+ */
+export function readQuery(req: Pick<Request, 'url'>): Map<string, string> {
+  const [, query = ''] = /\?(.*)$/s.exec(req.url) ?? []
+  const found = new Map<string, string>()
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (found.has(name)) throw new BadRequest('a parameter of the query comes twice')
+    if (found.size >= MAX_PARAMETERS) throw new BadRequest('too many parameters in the query')
+    if (`${name}${value}`.includes('\ufffd')) throw new BadRequest('the query is not UTF-8')
+    found.set(name, value)
+  }
+  return found
 }
 
 /** Whether reading the request failed because of what the client sent: ours, the body reader's, or a path that does not decode. */

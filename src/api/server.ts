@@ -3,25 +3,41 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Req
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import type { Context } from '../engine/context.ts'
-import { dialects as allDialects, type DialectDoor } from './dialects/index.ts'
+import { dialects as allDialects } from './dialects/index.ts'
+import type { DialectDoor } from './door.ts'
 import { isBadRequest, noted } from './fields.ts'
 import { health, type Ready } from './health.ts'
+import { recordings, type RecordingsDoor } from './recordings.ts'
 
-export type ApiParts = { ctx: Context; log: Logger; ready: Ready; dialects?: DialectDoor[] }
+export type ApiParts = {
+  ctx: Context
+  log: Logger
+  ready: Ready
+  /** Why an event cannot be delivered to this address, in words for whoever wants it to; undefined when it can. */
+  refusedReceiver: (url: string) => Promise<string | undefined>
+  recordings: Omit<RecordingsDoor, 'now'>
+  dialects?: Record<string, DialectDoor>
+}
 
 /** All HTTP doors. Each dialect owns its prefix, its login check and the shape of its errors. */
-export function createApi({ ctx, log, ready, dialects = Object.values(allDialects) }: ApiParts): Express {
+export function createApi({ ctx, log, dialects = allDialects, ...parts }: ApiParts): Express {
   const app = express()
   app.disable('x-powered-by').disable('etag')
-  // No door reads the query, so that `?pin=1&pin=2` cannot mean anything to anybody.
+  // Doors that want a query read it with `readQuery`, where `?pin=1&pin=2` is an error.
   app.set('query parser', false)
   app.use(helmet(), accessLog(ctx, log))
   app.use((_req, res, next) => {
     res.set('Cache-Control', 'no-store')
     next()
   })
-  app.use(health(ready))
-  for (const { prefix, router } of dialects) app.use(prefix, router(ctx))
+  app.use(health(parts.ready))
+  app.use(recordings({ ...parts.recordings, now: ctx.now }))
+  for (const [name, { prefix, router, openapi }] of Object.entries(dialects)) {
+    app.use(prefix, router({ ctx, refusedReceiver: parts.refusedReceiver }))
+    app.get(`/openapi/${name}.json`, (_req, res) => {
+      res.json(openapi())
+    })
+  }
   app.use((_req, res) => {
     res.status(404).json({ error: 'not_found' })
   })

@@ -1,9 +1,10 @@
-import { AriError } from './ari-socket.ts'
 import type { Ari } from './ari.ts'
-import type { Answered, Call } from './call.ts'
+import { talkBridge } from './bridge.ts'
+import type { Answered, Call, Recording } from './call.ts'
 import { callerChannel } from './caller.ts'
 import { within } from './deferred.ts'
-import { watchLeg, type Leg, type LegEnd } from './leg.ts'
+import { LEG_END_MS, watchLeg, type Leg, type LegEnd } from './leg.ts'
+import { recordBridge, type Tape } from './recording.ts'
 import { ringParties } from './ring.ts'
 import { voice, type VoiceOptions } from './voice.ts'
 
@@ -13,12 +14,14 @@ export type AriCallOptions = VoiceOptions & {
   /** Asked when it is needed: which account's country reads the number is known only after the call has begun. */
   from: () => string | undefined
   onLegEnd?: (end: LegEnd) => void
+  /** Told when a talk that should be recorded is not, or not to its end. */
+  onNotRecorded: (why: Error) => void
   /** The party that this caller talks to already: a call that an earlier process left running. */
   adopted?: Answered
 }
 
-/** How long the end of a leg may take after we have asked for it, in milliseconds. */
-const END_MS = 5_000
+/** How long the news of a hang-up may take after that of something else that it brought about, in milliseconds. */
+const HANGUP_NEWS_MS = 1_000
 
 /** A caller in the application, as the flows see it. */
 export function ariCall(ari: Ari, options: AriCallOptions): Call {
@@ -27,59 +30,54 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   const channel = `channels/${channelId}`
   const name = `${ari.application}-${id}`
   const legs: Leg[] = adopted ? [watchLeg(ari, adopted)] : []
-  const bridge = `bridges/${name}`
-  let bridgeMade = adopted !== undefined
-  let joined = adopted !== undefined
+  const bridge = talkBridge(ari, caller, { name, adopted: adopted !== undefined })
   let dismissed = false
+  let maxTalkMs = 0
   caller.onGone(() => {
     for (const leg of legs) leg.cancel()
   })
 
-  async function talk({ channelId: otherId }: Answered): Promise<number> {
+  async function talk({ channelId: otherId }: Answered, recording?: Recording): Promise<number> {
     const other = legs.find((leg) => leg.channelId === otherId)
     if (!other) throw new Error('talk with a party that was not rung')
+    let tape: Tape | undefined
     try {
-      if (!joined) await join(other)
+      if (!bridge.joined && (await bridge.join(other, maxTalkMs)) && recording)
+        tape = record(other, recording)
       return await caller.whileHere(other.ended)
     } finally {
       other.cancel()
+      tape?.over()
+      // Whoever writes down how the call ended must know by then whether there is a recording.
+      if (tape) await tape.begun
+      else if (!adopted) recording?.onFailed()
     }
   }
 
-  async function join(other: Leg): Promise<void> {
-    try {
-      await caller.act('DELETE', `${channel}/ring`)
-      bridgeMade = true
-      await caller.act('POST', bridge, { type: 'mixing', name: ari.application })
-      await caller.act('POST', `${bridge}/addChannel`, {
-        channel: [channelId, other.channelId],
-        inhibitConnectedLineUpdates: true,
-      })
-    } catch (error) {
-      if (!(error instanceof AriError)) throw error
-      // An answer that was lost on its way back has joined them all the same.
-      const together = error.status === 0 && (await areTogether(other))
-      if (!together && (await within(other.ended, END_MS)) === 'timeout') throw error
-    }
-    joined = true
-  }
-
-  async function areTogether(other: Leg): Promise<boolean> {
-    const found = await ari.request('GET', bridge).catch(() => undefined)
-    const { channels = [] } = (found ?? {}) as { channels?: string[] }
-    return [channelId, other.channelId].every((one) => channels.includes(one))
+  function record(other: Leg, recording: Recording): Tape {
+    return recordBridge(ari, bridge.uri, recording, {
+      name: id,
+      longestMs: maxTalkMs,
+      playbackId: `${ari.application}-${options.newId()}`,
+      stillTalking: () =>
+        within(caller.whileHere(other.ended), HANGUP_NEWS_MS).then(
+          (news) => news === 'timeout',
+          () => false,
+        ),
+      onFault: options.onNotRecorded,
+      onBadPrompt: options.onBadPrompt,
+    })
   }
 
   async function hangup(cause?: number): Promise<void> {
     const reason = cause === undefined ? '' : `?reason_code=${cause}`
-    const quietly = (uri: string) => ari.request('DELETE', uri, undefined, 'urgent').catch(() => undefined)
     if (caller.goneAt() === undefined) {
       dismissed = true
-      await quietly(`${channel}${reason}`)
+      await ari.request('DELETE', `${channel}${reason}`, undefined, 'urgent').catch(() => undefined)
     }
     for (const leg of legs) leg.cancel()
-    await within(Promise.all(legs.map((leg) => leg.ended)), END_MS)
-    if (bridgeMade) await quietly(bridge)
+    await within(Promise.all(legs.map((leg) => leg.ended)), LEG_END_MS)
+    await bridge.remove()
   }
 
   return {
@@ -95,12 +93,14 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
       return dismissed
     },
     get talking() {
-      return joined && caller.goneAt() === undefined
+      return bridge.joined && caller.goneAt() === undefined
     },
     answer: () => caller.act('POST', `${channel}/answer`),
     ...voice(ari, caller, options),
-    ring: (ringing) =>
-      ringParties(ari, { caller, legs, name, callId: id, onLegEnd: options.onLegEnd }, ringing),
+    ring(ringing) {
+      maxTalkMs = ringing.maxTalkMs
+      return ringParties(ari, { caller, legs, name, callId: id, onLegEnd: options.onLegEnd }, ringing)
+    },
     talk,
     hangup,
   }

@@ -84,6 +84,17 @@ export type DialplanCEP = {
   app_data: string
 }
 
+export type LiveRecording = {
+  name: string
+  format: string
+  target_uri: string
+  state: 'queued' | 'recording' | 'paused' | 'done' | 'failed' | 'canceled'
+  duration?: number
+  talking_duration?: number
+  silence_duration?: number
+  cause?: string
+}
+
 export type Playback = {
   id: string
   media_uri: string
@@ -99,6 +110,22 @@ export type PlaybackFinished = {
   application: string
   timestamp: string
   playback: Playback
+}
+
+export type RecordingFailed = {
+  type: 'RecordingFailed'
+  asterisk_id?: string
+  application: string
+  timestamp: string
+  recording: LiveRecording
+}
+
+export type RecordingFinished = {
+  type: 'RecordingFinished'
+  asterisk_id?: string
+  application: string
+  timestamp: string
+  recording: LiveRecording
 }
 
 export type StasisEnd = {

@@ -21,6 +21,7 @@ export type Ari = {
   /** Register before the request that creates the channel: its first event can overtake the answer. */
   onChannel: Listeners['onChannel']
   onPlaybackFinished: Listeners['onPlaybackFinished']
+  onRecordingEnded: Listeners['onRecordingEnded']
   waitsFor: Listeners['waitsFor']
   connected: () => boolean
   close: () => void
@@ -52,7 +53,7 @@ export type AriOptions = {
  */
 const WANTED = [
   ...['StasisStart', 'StasisEnd', 'Dial', 'ChannelDtmfReceived', 'ChannelDestroyed', 'PlaybackFinished'],
-  ...['ApplicationReplaced', 'RESTResponse'],
+  ...['RecordingFinished', 'RecordingFailed', 'ApplicationReplaced', 'RESTResponse'],
 ]
 
 const FIRST_RETRY_MS = 100
@@ -112,7 +113,7 @@ export function connectAri(options: AriOptions): Ari {
     const snapshot = await look(sockets.events, application)
     waiting.tellChannels(snapshot.channels, lostAt ?? now())
     await options.reconcile(withoutNewcomers(snapshot, held))
-    await waiting.tellPlaybacks((id) => exists(opened.events, `playbacks/${id}`))
+    await waiting.tellEnds((uri) => exists(opened.events, uri))
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the socket's end meanwhile
     if (broken) throw new AriError(0, 'the connection broke while it was being set up')
     established = true
@@ -164,6 +165,7 @@ export function connectAri(options: AriOptions): Ari {
     request,
     onChannel: waiting.onChannel,
     onPlaybackFinished: waiting.onPlaybackFinished,
+    onRecordingEnded: waiting.onRecordingEnded,
     waitsFor: waiting.waitsFor,
     connected: () => sockets !== undefined && held === undefined,
     close,

@@ -20,6 +20,7 @@ export type PromptName =
   | 'party-busy'
   | 'party-no-answer'
   | 'party-unreachable'
+  | 'call-recorded'
   | 'try-later'
 
 export type Ask = {
@@ -46,6 +47,14 @@ export type Answered = { number: string; channelId: string }
 
 export type Rung = { answered: Answered } | { unanswered: Unanswered }
 
+/** A talk that is recorded, from the moment the two are joined to the end. The recording has the id of the call. */
+export type Recording = {
+  /** Whether both are told first thing that they are recorded. */
+  announced: boolean
+  /** Called when Asterisk does not record; the talk goes on all the same. */
+  onFailed: () => void
+}
+
 /** One caller, as a flow sees it. The ARI door and the tests' scripted caller each make one. */
 export interface Call {
   readonly id: string
@@ -67,7 +76,7 @@ export interface Call {
   /** Rings the numbers while the caller hears a ringing tone; at most one answers, all others are cancelled. */
   ring(ring: Ring): Promise<Rung>
   /** Joins the caller and the party that answered. Resolves when that party leaves, to the instant it was last known to be there. */
-  talk(answered: Answered): Promise<number>
+  talk(answered: Answered, recording?: Recording): Promise<number>
   /** Ends the call and everything that belongs to it. Never rejects. */
   hangup(cause?: number): Promise<void>
 }

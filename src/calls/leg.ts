@@ -37,6 +37,9 @@ export type Leg = {
   cancel: (elsewhere?: 'elsewhere') => void
 }
 
+/** How long the end of a leg may take after we have asked for it, in milliseconds. */
+export const LEG_END_MS = 5_000
+
 /** First Stasis() argument of a leg that we create. */
 export const LEG = 'leg'
 

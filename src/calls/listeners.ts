@@ -12,16 +12,19 @@ export type ChannelEvent =
   /** It was gone when we looked; it was last known to live at `lastSeenAt` (milliseconds since the epoch). */
   | { type: 'Vanished'; lastSeenAt: number }
 
-export type AnyEvent = ChannelEvent | Asterisk.PlaybackFinished
+export type AnyEvent =
+  ChannelEvent | Asterisk.PlaybackFinished | Asterisk.RecordingFinished | Asterisk.RecordingFailed
 
 type ChannelListener = (event: ChannelEvent) => void
-type PlaybackListener = (state: string) => void
+type EndListener = (state: string) => void
 
-/** Who waits for news of which channel and playback, across a gap in the events too. */
+/** Who waits for news of which channel, playback and recording, across a gap in the events too. */
 export type Listeners = {
   /** The function that it returns ends it. */
   onChannel: (id: string, listener: ChannelListener) => () => void
-  onPlaybackFinished: (id: string, listener: PlaybackListener) => () => void
+  onPlaybackFinished: (id: string, listener: EndListener) => () => void
+  /** Finished or failed: Asterisk calls a recording that it could not write to the disk finished. */
+  onRecordingEnded: (name: string, listener: EndListener) => () => void
   /** False when nobody waits for news of this. */
   dispatch: (event: AnyEvent) => boolean
   /** Whether somebody wants news of this channel. */
@@ -30,15 +33,16 @@ export type Listeners = {
   doubt: () => void
   /** Tells how each channel is now; only what was waited for during the gap can have vanished. */
   tellChannels: (channels: Asterisk.Channel[], lastSeenAt: number) => void
-  /** Ends the playbacks waited for during the gap that `exists` does not find any more. */
-  tellPlaybacks: (exists: (id: string) => Promise<boolean>) => Promise<void>
+  /** Ends the playbacks and recordings waited for during the gap that `exists` does not find any more. */
+  tellEnds: (exists: (uri: string) => Promise<boolean>) => Promise<void>
   /** The gap is closed. */
   trust: () => void
 }
 
 export function listeners(): Listeners {
   const channels = new Map<string, ChannelListener>()
-  const playbacks = new Map<string, PlaybackListener>()
+  /** By the URI at which what will end can be looked at. */
+  const ends = new Map<string, EndListener>()
   const doubtful = new Set<string>()
 
   const keep = <T>(map: Map<string, T>, id: string, listener: T) => {
@@ -50,10 +54,15 @@ export function listeners(): Listeners {
 
   return {
     onChannel: (id, listener) => keep(channels, id, listener),
-    onPlaybackFinished: (id, listener) => keep(playbacks, id, listener),
+    onPlaybackFinished: (id, listener) => keep(ends, playback(id), listener),
+    onRecordingEnded: (name, listener) => keep(ends, recording(name), listener),
     dispatch(event) {
       if (event.type === 'PlaybackFinished') {
-        playbacks.get(event.playback.id)?.(event.playback.state)
+        ends.get(playback(event.playback.id))?.(event.playback.state)
+        return true
+      }
+      if (event.type === 'RecordingFinished' || event.type === 'RecordingFailed') {
+        ends.get(recording(event.recording.name))?.(event.recording.state)
         return true
       }
       const id = event.type === 'Dial' ? event.peer.id : 'channel' in event ? event.channel.id : ''
@@ -63,7 +72,7 @@ export function listeners(): Listeners {
     },
     waitsFor: (id) => channels.has(id),
     doubt() {
-      for (const id of [...channels.keys(), ...playbacks.keys()]) doubtful.add(id)
+      for (const id of [...channels.keys(), ...ends.keys()]) doubtful.add(id)
     },
     tellChannels(seen, lastSeenAt) {
       const byId = new Map(seen.map((channel) => [channel.id, channel]))
@@ -73,10 +82,12 @@ export function listeners(): Listeners {
         else if (doubtful.has(id)) listener({ type: 'Vanished', lastSeenAt })
       }
     },
-    async tellPlaybacks(exists) {
-      for (const [id, listener] of [...playbacks])
-        if (doubtful.has(id) && !(await exists(id))) listener('done')
+    async tellEnds(exists) {
+      for (const [uri, listener] of [...ends]) if (doubtful.has(uri) && !(await exists(uri))) listener('done')
     },
     trust: () => doubtful.clear(),
   }
 }
+
+const playback = (id: string): string => `playbacks/${id}`
+const recording = (name: string): string => `recordings/live/${name}`

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
-import { endCall, type CallEnd, type CallRecord } from '../engine/calls.ts'
+import { callNotRecorded, endCall, type CallEnd, type CallRecord } from '../engine/calls.ts'
 import type { Context } from '../engine/context.ts'
 import type { AriCallOptions } from './ari-call.ts'
 import type { Ari, Snapshot } from './ari.ts'
 import { OUT_OF_ORDER, turnAway, type Answered, type Call } from './call.ts'
 import { resumeTalk } from './flows/masking.ts'
+import { mayBeStored } from './recording.ts'
 
 /** What has to be done so that the records and Asterisk agree again. */
 export type Recovery = {
@@ -84,6 +85,12 @@ export type Desk = {
 /** Does what `recovery` finds to be done. No event comes before this has ended, so it waits for none. */
 export async function recover(desk: Desk, snapshot: Snapshot): Promise<void> {
   const { ctx, log, ari, live, newCall, run } = desk
+  const close = async (record: CallRecord, endedAt: number) => {
+    // The process may have died between saying that there would be a recording and having it made.
+    if (record.recordedUntil !== undefined && !(await mayBeStored(ari, record.id)))
+      await callNotRecorded(ctx, record.id).catch(() => undefined)
+    await desk.close(record.id, { endedAt })
+  }
   const records = await ctx.store.openCalls()
   const lastAlive = await ctx.store.lastAlive()
   const todo = recovery(ari.application, records, snapshot, live, ari.waitsFor)
@@ -100,7 +107,7 @@ export async function recover(desk: Desk, snapshot: Snapshot): Promise<void> {
     })
   }
   // Not awaited: a store that is full must not keep us away from the calls that are up.
-  for (const { id, startedAt } of todo.close) void desk.close(id, { endedAt: lastAlive ?? startedAt })
+  for (const record of todo.close) void close(record, lastAlive ?? record.startedAt)
   // One at a time: Asterisk has crashed on bridges that were deleted together (asterisk/asterisk#1201).
   const remove = (uri: string) => ari.request('DELETE', uri).catch(() => undefined)
   for (const id of todo.hangUp) await remove(`channels/${id}`)

@@ -123,8 +123,12 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
     const id = what.id ?? ctx.newId()
     const onBadPrompt = (prompts: PromptName[]) =>
       log.error({ call: id, prompts }, 'Asterisk cannot play this')
+    const onNotRecorded = (err: Error) => log.error({ call: id, err }, 'a talk is not recorded')
     const onLegEnd = (end: LegEnd) => log.info({ call: id, ...end }, 'leg ended')
-    return ariCall(ari, { ...what, id, times: options.digits, newId: ctx.newId, onBadPrompt, onLegEnd })
+    return ariCall(ari, {
+      ...{ ...what, id, times: options.digits, newId: ctx.newId },
+      ...{ onBadPrompt, onNotRecorded, onLegEnd },
+    })
   }
 
   /** A leg whose call ended while it was being created. */

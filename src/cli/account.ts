@@ -1,16 +1,15 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { isIP } from 'node:net'
 import { Command, Option } from 'commander'
 import { v7 as newId } from 'uuid'
 import { hashSecret, newSecret } from '../api/login.ts'
-import { loadConfig, type Config } from '../config.ts'
+import { loadConfig } from '../config.ts'
 import {
   DEFAULT_SETTINGS,
   type Account,
   type AccountSettings,
   type RingStrategy,
 } from '../engine/accounts.ts'
-import { checkReceiver, checkUrl, type Refused } from '../webhooks/guard.ts'
+import { whyRefused } from '../webhooks/guard.ts'
 import { newWebhookSecret } from '../webhooks/sign.ts'
 import { accountName, countryCode, jsonOption, ringSeconds, sid, timeZone } from './options.ts'
 import { print, table } from './output.ts'
@@ -66,8 +65,8 @@ export function addAccountCommands(program: Command): void {
 async function add(options: AddOptions, command: Command): Promise<void> {
   const config = loadConfig()
   if (options.webhook !== undefined) {
-    const refused = await refusedWebhook(options.webhook, config)
-    if (refused) command.error(`error: option '--webhook <url>' is refused. ${refused}`)
+    const refused = await whyRefused(options.webhook, config.webhooks)
+    if (refused !== undefined) command.error(`error: option '--webhook <url>' is refused. ${refused}`)
   }
   const account: Account = {
     id: newId(),
@@ -155,23 +154,4 @@ function sidFrom(name: string): string {
     .replaceAll(/^-+|-+$/g, '')
   const suffix = Array.from({ length: 4 }, () => SUFFIX_LETTERS[randomInt(SUFFIX_LETTERS.length)]).join('')
   return `${slug || 'account'}-${suffix}`
-}
-
-/** Why the endpoint would never be delivered to; undefined when nothing speaks against it. Names are not looked up. */
-async function refusedWebhook(endpoint: string, { webhooks }: Config): Promise<string | undefined> {
-  const url = checkUrl(endpoint, webhooks)
-  if (!('refused' in url) && !isIP(url.hostname.replaceAll(/[[\]]/g, ''))) return undefined
-  const checked = await checkReceiver(endpoint, webhooks)
-  if (!('refused' in checked)) return undefined
-  const found = FOUND[checked.refused]
-  if (webhooks.allowPrivate) return `Expected an http or https address without credentials, found ${found}.`
-  return `Expected a public https address on port 443 or 8443, found ${found}. PINBRIDGE_WEBHOOK_PRIVATE=true allows others.`
-}
-
-const FOUND: Record<Refused['refused'], string> = {
-  'not a URL': 'no address',
-  scheme: 'another protocol',
-  credentials: 'credentials',
-  port: 'another port',
-  address: 'another kind of address',
 }

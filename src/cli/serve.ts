@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { loadConfig } from '../config.ts'
+import { httpAddress, loadConfig } from '../config.ts'
 import { createLog } from '../log.ts'
 import { jsonOption } from './options.ts'
 import { fail } from './output.ts'
@@ -27,7 +27,7 @@ async function run({ json }: { json?: true }): Promise<void> {
     const stopAsked = untilSignal()
     const { serve } = await import('../main.ts')
     const { httpPort, stop } = await serve(config, log)
-    log.info({ http: `http://${inUrl(config.http.host)}:${httpPort}` }, 'ready')
+    log.info({ http: httpAddress(config.http, httpPort) }, 'ready')
     log.info({ signal: await stopAsked }, 'stopping')
     await stop()
     process.exit(0)
@@ -49,8 +49,4 @@ function untilSignal(): Promise<NodeJS.Signals> {
     process.on('SIGTERM', onSignal)
     process.on('SIGINT', onSignal)
   })
-}
-
-function inUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }

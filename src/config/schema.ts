@@ -21,6 +21,10 @@ const ariUrl = text((value) => /^https?:\/\/[^/?#]+\/?$/i.test(value) && URL.can
   })
   .transform((value) => new URL(value).origin)
 
+const publicUrl = text((value) => /^https?:\/\/[^?#@]+$/i.test(value) && URL.canParse(value)).transform(
+  (value) => value.replace(/\/+$/, ''),
+)
+
 const ariPassword = text((value) => value.length >= 16).refine(
   (value) => !WEAK.test(value) && new Set(value).size >= 6,
   { error: 'easily guessed, "openssl rand -base64 32" makes one that is not' },
@@ -55,7 +59,9 @@ const rtpPorts = text((value) => /^\d{4,5}-\d{4,5}$/.test(value))
 /** What each setting may be. The defaults are in the table of settings.ts. */
 export const SCHEMA = z.strictObject({
   data: text((value) => value !== ''),
-  http: z.strictObject({ host: text(isHost), port: whole(0, 65_535) }).readonly(),
+  http: z
+    .strictObject({ host: text(isHost), port: whole(0, 65_535), publicUrl: publicUrl.optional() })
+    .readonly(),
   asterisk: z
     .strictObject({
       mode: z.enum(['local', 'none']),
@@ -64,6 +70,7 @@ export const SCHEMA = z.strictObject({
       ariPassword: ariPassword.optional(),
       ariPort: whole(1, 65_535),
       application: text((value) => /^[\w-]+$/.test(value)),
+      recordings: text((value) => value.startsWith('/')).optional(),
     })
     .readonly(),
   sip: z

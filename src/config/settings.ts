@@ -5,12 +5,14 @@ const TABLE = `
 | data | PINBRIDGE_DATA | data | folder | Everything that is kept; the default lies in the folder of the package |
 | http.host | PINBRIDGE_HTTP_HOST | 127.0.0.1 | address or host name of this machine | Where the HTTP APIs listen |
 | http.port | PINBRIDGE_HTTP_PORT | 8080 | TCP port, 0 to 65535 | Port of the HTTP APIs; 0 takes a free one |
+| http.publicUrl | PINBRIDGE_PUBLIC_URL | | http://… or https://… | Our address as clients reach it, for links to recordings; else http.host and http.port |
 | asterisk.mode | PINBRIDGE_ASTERISK | local | local or none | Start an Asterisk of our own, or serve HTTP only |
 | asterisk.ariUrl | PINBRIDGE_ARI_URL | | http://host:port or https://host:port | ARI of an Asterisk that runs already, used instead of our own |
 | asterisk.ariUser | PINBRIDGE_ARI_USER | | letters, digits and . _ - | User at asterisk.ariUrl |
 | asterisk.ariPassword | PINBRIDGE_ARI_PASSWORD | | at least 16 characters | Password at asterisk.ariUrl; our own Asterisk gets a generated one |
 | asterisk.ariPort | PINBRIDGE_ARI_PORT | 8088 | TCP port, 1 to 65535 | Loopback port of our own Asterisk's ARI |
 | asterisk.application | PINBRIDGE_ARI_APP | pinbridge | letters, digits, _ and - | Name by which the dialplan hands calls over, \`Stasis(name)\` |
+| asterisk.recordings | PINBRIDGE_RECORDINGS | | folder | Where the Asterisk at asterisk.ariUrl writes recordings, if not /var/spool/asterisk/recording; our own writes below data |
 | sip.host | PINBRIDGE_SIP_HOST | 0.0.0.0 | IP address of this machine | Where SIP listens |
 | sip.port | PINBRIDGE_SIP_PORT | 5060 | UDP port, 1 to 65535 | Port of SIP |
 | sip.trunk | PINBRIDGE_TRUNK | 127.0.0.1:5080 | host:port | The carrier: calls go there, and come from there unless sip.trunkMatch is set |

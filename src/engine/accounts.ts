@@ -18,8 +18,10 @@ export type AccountSettings = {
   pinEnabled: { a: boolean; b: boolean }
   /** Digits of a generated PIN, 1 to 9. */
   pinLength: { a: number; b: number }
-  /** Longest life of an allocation and its default, in milliseconds. */
-  maxAllocationMs: number
+  /** Longest life of an allocation and its default, in milliseconds; null lets them live until they are ended. */
+  maxAllocationMs: number | null
+  /** How long a PIN stays reserved after its allocation has ended, in milliseconds, 0 to a day. */
+  coolOffMs: number
   ringStrategy: RingStrategy
   /** How long one number rings, in milliseconds. */
   ringMs: number
@@ -27,6 +29,12 @@ export type AccountSettings = {
   maxTalkMs: number
   /** How often a caller may try a PIN in one call. */
   pinAttempts: number
+  /** Whether talks are recorded, from the moment the two are joined. */
+  recordTalks: boolean
+  /** Whether both are told so first thing; of use only with `recordTalks`. */
+  announceRecording: boolean
+  /** How long a recording is kept, in milliseconds. A change holds for the calls that follow. */
+  keepRecordingsMs: number
   /** Where each event is POSTed; an event without a receiver is not kept for delivery. */
   endpoints: Partial<Record<EventType, string>>
 }
@@ -47,6 +55,9 @@ export type Credential = { dialect: Dialect; user: string; accountId: string; se
 
 const DAY_MS = 86_400_000
 
+/** GreenPin's settings page: "170d" is the default and the largest `max_deallocation_time`, unless it is unlimited. */
+export const MAX_ALLOCATION_MS = 170 * DAY_MS
+
 /** Defaults of an account (docs/dialects/greenpin.md names the source of each). */
 export const DEFAULT_SETTINGS: AccountSettings = {
   country: 'IN',
@@ -54,11 +65,15 @@ export const DEFAULT_SETTINGS: AccountSettings = {
   timeZone: 'Asia/Kolkata',
   pinEnabled: { a: true, b: false },
   pinLength: { a: 4, b: 4 },
-  maxAllocationMs: 170 * DAY_MS,
+  maxAllocationMs: MAX_ALLOCATION_MS,
+  coolOffMs: 0,
   ringStrategy: 'in_turn',
   ringMs: 30_000,
   maxTalkMs: 3 * 3_600_000,
   pinAttempts: 3,
+  recordTalks: false,
+  announceRecording: false,
+  keepRecordingsMs: 30 * DAY_MS,
   endpoints: {},
 }
 

@@ -42,6 +42,8 @@ export type CallRecord = {
   endedAt: number | undefined
   callType: CallType | undefined
   dialStatus: DialStatus | undefined
+  /** Until when the recording of the talk is kept; undefined when there is none. It has the name of the call. */
+  recordedUntil: number | undefined
 }
 
 type NewCall = Pick<CallRecord, 'id' | 'accountId' | 'vn' | 'from' | 'channelId' | 'startedAt'>
@@ -61,6 +63,7 @@ export async function openCall(ctx: Context, call: NewCall): Promise<void> {
     endedAt: undefined,
     callType: undefined,
     dialStatus: undefined,
+    recordedUntil: undefined,
   })
 }
 
@@ -86,14 +89,56 @@ export async function callRinging(ctx: Context, callId: string, reached: Reached
   }))
 }
 
-/** Writes down who answered, before the two are joined. */
+/**
+ * Writes down who answered, before the two are joined.
+ * `keepRecordingMs`: how long the recording that is about to be made shall be kept; undefined for none.
+ */
 export async function callAnswered(
   ctx: Context,
   callId: string,
-  to: string,
-  toChannelId: string,
+  { number: to, channelId: toChannelId }: { number: string; channelId: string },
+  keepRecordingMs?: number,
 ): Promise<void> {
-  await change(ctx, callId, (call) => ({ ...call, to, toChannelId, state: 'talking', answeredAt: ctx.now() }))
+  const answeredAt = ctx.now()
+  const recordedUntil = keepRecordingMs === undefined ? undefined : answeredAt + keepRecordingMs
+  await change(ctx, callId, (call) => ({
+    ...call,
+    to,
+    toChannelId,
+    state: 'talking',
+    answeredAt,
+    recordedUntil,
+  }))
+}
+
+/** Writes down that the talk is not recorded after all. */
+export async function callNotRecorded(ctx: Context, callId: string): Promise<void> {
+  await change(ctx, callId, (call) => ({ ...call, recordedUntil: undefined }))
+}
+
+/** How many recordings one sweep removes. */
+const SWEEP_BATCH = 100
+
+/**
+ * Removes recordings whose time is over, a bounded number of them. `remove` takes the id of the call and must not mind
+ * a recording that is gone already; while it fails, the recording stays on the list. `more` asks for another sweep.
+ */
+export async function removeDueRecordings(
+  ctx: Context,
+  remove: (callId: string) => Promise<void>,
+): Promise<{ more: boolean }> {
+  const due = await ctx.store.dueRecordings(ctx.now(), SWEEP_BATCH)
+  const removals = due.map(async (callId) => {
+    await remove(callId)
+    await ctx.store.changeCall(callId, (call) => ({
+      ...(call && { save: { ...call, recordedUntil: undefined } }),
+      result: undefined,
+    }))
+  })
+  // One that cannot be removed must not keep the others from it.
+  const failed = (await Promise.allSettled(removals)).find((removal) => removal.status === 'rejected')
+  if (failed) throw failed.reason
+  return { more: due.length === SWEEP_BATCH }
 }
 
 /** Why a call that rang nobody to an answer ended; undefined when the caller left. */
@@ -167,6 +212,7 @@ function completed(call: CallRecord, eventId: string): Event[] {
     startedAt: call.startedAt,
     dialMs: call.ringingAt === undefined ? 0 : endedAt - call.ringingAt,
     talkMs: call.answeredAt === undefined ? 0 : endedAt - call.answeredAt,
+    recordedUntil: call.recordedUntil,
   }
   return [event]
 }

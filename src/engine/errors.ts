@@ -8,10 +8,12 @@ export type RefusalCode =
   | 'deleted'
   | 'forbidden'
   | 'duplicate_transaction'
+  | 'duplicates'
   | 'same_number_in_both_parties'
   | 'pin_taken'
   | 'no_free_pin'
   | 'number_taken'
+  | 'no_such_flow'
 
 /** A business "no". Everything else that is thrown is a bug. */
 export class Refusal extends Error {

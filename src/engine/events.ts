@@ -28,6 +28,8 @@ export type CallCompleted = Common & {
   dialMs: number
   /** From the called party's answer to the end. */
   talkMs: number
+  /** Until when the recording of the talk can be fetched; undefined when there is none. */
+  recordedUntil: number | undefined
 }
 
 /** A caller whom no party listed has joined one by its PIN. */

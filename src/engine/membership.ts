@@ -1,6 +1,6 @@
 import type { Account } from './accounts.ts'
 import { type Allocation, hasRunOut, type Party, type PartyName } from './allocations.ts'
-import { MAX_NUMBERS } from './allocate.ts'
+import { MAX_NUMBERS } from './plan.ts'
 import type { Context } from './context.ts'
 import { Refusal } from './errors.ts'
 import type { CallerVerified } from './events.ts'
@@ -17,6 +17,7 @@ export type CallerKnown =
 /**
  * Who calls this virtual number. A caller is known without a PIN when listed in exactly one active allocation there, unless
  * the account wants that party's PIN from everybody (GreenPin: a.pin serves "a-party_caller and unregistered_caller").
+ * Listed in several, the caller tells by PIN which one is meant.
  */
 export async function whoIsCalling(
   ctx: Context,
@@ -35,10 +36,21 @@ export async function whoIsCalling(
 
 function callerKnown(account: Account, memberships: Membership[]): CallerKnown {
   const [membership, ...others] = memberships
-  if (!membership || others.length > 0) return { kind: 'ask', membership: undefined }
+  if (!membership) return { kind: 'ask', membership: undefined }
+  if (others.length > 0) return amongSeveral(memberships)
   const { allocation, party } = membership
   const pinWanted = account.settings.pinEnabled[party] && allocation[party].pin !== undefined
   return pinWanted ? { kind: 'ask', membership } : { kind: 'known', membership }
+}
+
+/** A PIN tells which is meant. Callers whose party has a PIN in none of them could never key one: they get the newest. */
+function amongSeveral(memberships: Membership[]): CallerKnown {
+  if (memberships.some(({ allocation, party }) => allocation[party].pin !== undefined)) {
+    return { kind: 'ask', membership: undefined }
+  }
+  const newestFirst = memberships.toSorted((x, y) => y.allocation.createdAt - x.allocation.createdAt)
+  const membership = newestFirst.find(mayCall) ?? newestFirst[0]
+  return membership ? { kind: 'known', membership } : { kind: 'ask', membership: undefined }
 }
 
 /** Whether any allocation can be reached through this virtual number. */

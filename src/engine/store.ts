@@ -19,6 +19,27 @@ export type Surroundings = {
 /** What to look up for a new allocation. */
 export type AllocationQuery = { accountId: string; transactionId: string; vns: string[]; pins: string[] }
 
+/** What to look up for a change of an allocation: `vns` and `pins` as it may be afterwards. */
+export type UpdateQuery = { accountId: string; id: string; vns: string[]; pins: string[] }
+
+/** A place in the list of an account's allocations, newest first. */
+export type ListPosition = Pick<Allocation, 'createdAt' | 'id'>
+
+/** An event and what has become of it. */
+export type StoredEvent = {
+  event: Event
+  /** `no_receiver`: the account had no endpoint for it. `dead`: given up. */
+  state: EventState
+  /** Attempts made so far, since it was written or last resent. */
+  attempts: number
+  /** When it is tried next; undefined unless it waits. */
+  dueAt: number | undefined
+  /** How the last of them ended, in a word. */
+  lastWord: string | undefined
+}
+
+export type EventState = 'no_receiver' | 'waiting' | 'delivered' | 'dead'
+
 /** A caller found in, or let into, an allocation. */
 export type Membership = { allocation: Allocation; party: PartyName }
 
@@ -32,6 +53,9 @@ export type Delivery = {
   attempts: number
 }
 
+/** The attempt that follows `attempts` others, at this endpoint. */
+export type DeliveryAttempt = { eventId: string; attempts: number; endpoint: string }
+
 /** How an attempt to deliver ended. */
 export type DeliveryOutcome =
   | { state: 'delivered'; status: number }
@@ -39,7 +63,7 @@ export type DeliveryOutcome =
   | { state: 'retry'; dueAt: number; reason: string }
   /** Never again: the schedule is exhausted. */
   | { state: 'dead'; reason: string }
-  /** The receiver answered 410 Gone: this endpoint of the account is switched off with all that waits for it. */
+  /** The receiver answered 410 Gone: if it still is the account's, it is switched off with all that waits for it. */
   | { state: 'gone'; reason: string }
 
 /**
@@ -51,6 +75,11 @@ export interface Store {
   /** Throws Refusal 'duplicate_transaction' if the sid or a credential's user exists in that dialect. */
   addAccount(account: Account, credentials: Credential[]): Promise<void>
   accounts(): Promise<Account[]>
+  /**
+   * Changes the settings of an account. Events that wait for an endpoint which is no longer there are given up in the
+   * same transaction, for nothing could ever deliver them.
+   */
+  changeAccount<R>(id: string, decide: (account: Account | undefined) => Change<Account, R>): Promise<R>
   findLogin(dialect: Dialect, user: string): Promise<{ account: Account; secretHash: string } | undefined>
 
   /** Throws Refusal 'number_taken' if any account has the number already. */
@@ -64,6 +93,26 @@ export interface Store {
     id: string,
     decide: (allocation: Allocation | undefined) => Change<Allocation, R>,
   ): Promise<R>
+  /**
+   * Changes an allocation of the account for which PINs or virtual numbers are needed. `takenPins` leaves out what is
+   * taken by this allocation itself; `ownVns` are those of the query's that belong to the account.
+   */
+  updateAllocation<R>(
+    query: UpdateQuery,
+    decide: (
+      allocation: Allocation | undefined,
+      seen: Pick<Surroundings, 'takenPins' | 'ownVns'>,
+    ) => Change<Allocation, R>,
+  ): Promise<R>
+  /** The account's allocations, newest first (then by id, falling), from the first one after `after`. */
+  allocationsAfter(accountId: string, after: ListPosition | undefined, limit: number): Promise<Allocation[]>
+  /** The account's allocations with this transaction id, in the same order. At most one of them is active. */
+  allocationsNamed(
+    accountId: string,
+    transactionId: string,
+    after: ListPosition | undefined,
+    limit: number,
+  ): Promise<Allocation[]>
   /** The active allocation that the PIN opens on this virtual number. */
   changeByPin<R>(
     vn: string,
@@ -72,17 +121,21 @@ export interface Store {
   ): Promise<R>
   /** Active allocations in which the number may call this virtual number. */
   membershipsOn(vn: string, number: string): Promise<Membership[]>
-  /** Whether any active allocation has this virtual number. */
+  /** Whether any active allocation has this virtual number; one that is cooling off does not count. */
   hasAllocations(vn: string): Promise<boolean>
   /** Active allocations whose policy has run out at `now`, oldest first. */
-  dueAllocations(now: number, limit: number): Promise<Pick<Allocation, 'accountId' | 'id'>[]>
-  /** All PINs in use on the virtual numbers that have this length. For the rare full space only. */
+  dueAllocations(now: number, limit: number): Promise<{ account: Account; id: string }[]>
+  /** Forgets PINs that have cooled off at `now`, at most `limit`; resolves to how many. */
+  releasePins(now: number, limit: number): Promise<number>
+  /** All PINs in use, or cooling off, on the virtual numbers that have this length. For the rare full space only. */
   pinsInUse(vns: string[], length: number): Promise<Set<string>>
 
   addCall(call: CallRecord): Promise<void>
   changeCall<R>(id: string, decide: (call: CallRecord | undefined) => Change<CallRecord, R>): Promise<R>
   /** Calls that have not ended, oldest first. */
   openCalls(): Promise<CallRecord[]>
+  /** Ids of ended calls whose recording need not be kept any longer at `now`, oldest first. */
+  dueRecordings(now: number, limit: number): Promise<string[]>
 
   /** Keeps events that belong to no row of their own. */
   addEvents(events: Event[]): Promise<void>
@@ -91,11 +144,25 @@ export interface Store {
    * another's events. By row, not by cursor: a PostgreSQL sequence can commit late.
    */
   dueDeliveries(now: number, perAccount: number): Promise<Delivery[]>
-  deliveryDone(eventId: string, outcome: DeliveryOutcome): Promise<void>
+  /** Keeps how this attempt ended, unless the event has been resent or settled meanwhile. */
+  deliveryDone(attempt: DeliveryAttempt, outcome: DeliveryOutcome): Promise<void>
   /** When the next delivery falls due; undefined when none waits. */
   nextDeliveryAt(): Promise<number | undefined>
   /** How many events wait for their receiver, and how many were given up. */
   deliveryCounts(): Promise<{ waiting: number; dead: number }>
+  /** Events, newest first (by id, falling). `before` is the id of one: only older ones. */
+  events(filter: {
+    accountId?: string
+    state?: EventState
+    before?: string
+    limit: number
+  }): Promise<StoredEvent[]>
+  findEvent(id: string): Promise<StoredEvent | undefined>
+  /**
+   * Makes the event due at `now` with its whole schedule before it, whatever became of it so far. Resolves to false, and
+   * changes nothing, when there is no such event or its account has no endpoint for it.
+   */
+  resendEvent(id: string, now: number): Promise<boolean>
 
   /** Notes that the application was alive at this instant; recovery ends lost calls there. */
   touch(now: number): Promise<void>

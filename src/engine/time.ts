@@ -37,3 +37,51 @@ export function utcSeconds(instant: number): string {
 export function wholeSeconds(ms: number): number {
   return Math.floor(ms / 1_000)
 }
+
+/** `170d`, `90m`, `20s`: the duration (whole seconds, in milliseconds) in the largest unit that says it exactly. */
+export function formatDuration(ms: number): string {
+  const seconds = wholeSeconds(ms)
+  for (const [unit, size] of [
+    ['d', 86_400],
+    ['h', 3_600],
+    ['m', 60],
+  ] as const) {
+    if (seconds >= size && seconds % size === 0) return `${seconds / size}${unit}`
+  }
+  return `${seconds}s`
+}
+
+/** Whether Intl knows the IANA time zone. Offsets such as `+05:30` are none: they know no daylight saving. */
+export function isTimeZone(name: string): boolean {
+  if (!/^[A-Za-z]/.test(name)) return false
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The instant (milliseconds since the epoch) of `2020-03-27`, `2020-03-27 12:17:09` or `2020-03-27T12:17:09` on the wall
+ * of that time zone; with `Z` or an offset (`+05:30`) at its end, of that. Undefined for anything that is no date, such
+ * as 2026-02-30. Of a time that the clock shows twice it is
+ * the first; one that the clock skips is read by the clock before the change (as RFC 5545 3.3.5 reads both).
+ */
+export function parseWallClock(text: string, timeZone: string): number | undefined {
+  const form = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}))?(Z|[+-]\d{2}:\d{2})?$/
+  const [, date, time = '00:00:00', offset] = form.exec(text) ?? []
+  if (date === undefined) return undefined
+  const asUtc = Date.parse(`${date}T${time}Z`)
+  if (Number.isNaN(asUtc) || wallClock(asUtc, 'UTC') !== `${date} ${time}`) return undefined
+  if (offset !== undefined) {
+    const exact = Date.parse(`${date}T${time}${offset}`)
+    return Number.isNaN(exact) ? undefined : exact
+  }
+  const offsetAt = (instant: number) =>
+    Date.parse(`${wallClock(instant, timeZone).replace(' ', 'T')}Z`) - instant
+  // The offsets of a day before and after are all that can hold here; the larger one gives the earlier instant.
+  const [early, late] = [offsetAt(asUtc - 86_400_000), offsetAt(asUtc + 86_400_000)].sort((x, y) => y - x)
+  const candidates = [early, late].map((ms) => asUtc - (ms ?? 0))
+  return candidates.find((instant) => wallClock(instant, timeZone) === `${date} ${time}`) ?? candidates[1]
+}

@@ -2,10 +2,13 @@ import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import type { Store } from '../engine/store.ts'
 import { accounts } from './sqlite/accounts.ts'
+import { allocationLists } from './sqlite/allocation-lists.ts'
 import { allocations } from './sqlite/allocations.ts'
 import { calls } from './sqlite/calls.ts'
+import { events } from './sqlite/events.ts'
 import { groupCommit } from './sqlite/group-commit.ts'
 import { outbox } from './sqlite/outbox.ts'
+import { pins } from './sqlite/pins.ts'
 
 /** How long opening and migrating may wait for another process that writes, in milliseconds. */
 const OPEN_TIMEOUT_MS = 5_000
@@ -33,12 +36,15 @@ export function openSqlite(file: string, onDue: () => void = () => undefined): S
   // From here on the group commit waits for the lock, without blocking the event loop.
   db.pragma('busy_timeout = 0')
   const commit = groupCommit(db)
-  const { keep, ...events } = outbox(db, commit, onDue)
+  const { keep, ...deliveries } = outbox(db, commit, onDue)
   return {
-    ...accounts(db, commit),
+    ...accounts(db, commit, keep),
     ...allocations(db, commit, keep),
+    ...allocationLists(db),
+    ...pins(db, commit),
     ...calls(db, commit, keep),
-    ...events,
+    ...deliveries,
+    ...events(db, commit, onDue),
     async close() {
       await commit(() => undefined)
       db.close()

@@ -55,7 +55,7 @@ export type DeliverOptions = GuardPolicy & {
 
 /** An attempt under way, or ended and not yet written down. */
 type Sending = {
-  accountId: string
+  delivery: Delivery
   abort: AbortController
   done: Promise<void>
   outcome: DeliveryOutcome | undefined
@@ -116,9 +116,10 @@ async function deliverDue(desk: Desk): Promise<number | undefined> {
 }
 
 async function keepOutcomes({ options, sending }: Desk): Promise<void> {
-  const writes = [...sending].map(async ([eventId, { outcome }]) => {
+  const writes = [...sending].map(async ([eventId, { delivery, outcome }]) => {
     if (!outcome) return
-    await options.store.deliveryDone(eventId, outcome)
+    const { attempts, endpoint } = delivery
+    await options.store.deliveryDone({ eventId, attempts, endpoint }, outcome)
     sending.delete(eventId)
   })
   const failed = (await Promise.allSettled(writes)).find((write) => write.status === 'rejected')
@@ -133,7 +134,9 @@ function inTurn({ served }: Desk, due: Delivery[]): Delivery[] {
 
 function mayStart({ sending }: Desk, { event }: Delivery): boolean {
   if (sending.has(event.id)) return false
-  const ofAccount = [...sending.values()].filter(({ accountId }) => accountId === event.accountId)
+  const ofAccount = [...sending.values()].filter(
+    ({ delivery }) => delivery.event.accountId === event.accountId,
+  )
   return ofAccount.length < PER_ACCOUNT
 }
 
@@ -141,18 +144,18 @@ function start(desk: Desk, delivery: Delivery): void {
   const { id, accountId } = delivery.event
   desk.served.set(accountId, ++desk.turn)
   const sending: Sending = {
-    accountId,
+    delivery,
     abort: new AbortController(),
     done: Promise.resolve(),
     outcome: undefined,
   }
   desk.sending.set(id, sending)
-  sending.done = attempt(desk, delivery, sending)
+  sending.done = attempt(desk, sending)
 }
 
-async function attempt(desk: Desk, delivery: Delivery, sending: Sending): Promise<void> {
+async function attempt(desk: Desk, sending: Sending): Promise<void> {
   const { options, rules } = desk
-  const { abort } = sending
+  const { delivery, abort } = sending
   const timer = setTimeout(() => abort.abort(TIMED_OUT), options.timeoutMs ?? TIMEOUT_MS)
   const result = await send(options, delivery, abort.signal).catch((error: unknown) => ({
     reason: abort.signal.aborted ? String(abort.signal.reason) : codeOf(error),

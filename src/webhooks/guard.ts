@@ -34,13 +34,35 @@ export async function checkReceiver(
 }
 
 /** The half of the check that needs no resolver: scheme, credentials and port. */
-export function checkUrl(endpoint: string, { allowPrivate }: GuardPolicy): URL | Refused {
+function checkUrl(endpoint: string, { allowPrivate }: GuardPolicy): URL | Refused {
   const url = URL.parse(endpoint)
   if (!url) return { refused: 'not a URL' }
   if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) return { refused: 'scheme' }
   if (url.username !== '' || url.password !== '') return { refused: 'credentials' }
   if (!allowPrivate && !PUBLIC_PORTS.has(url.port)) return { refused: 'port' }
   return url
+}
+
+const FOUND: Record<Refused['refused'], string> = {
+  'not a URL': 'no address',
+  scheme: 'another protocol',
+  credentials: 'credentials',
+  port: 'another port',
+  address: 'another kind of address',
+}
+
+/**
+ * Why nothing would ever be delivered to the endpoint, in words for whoever wants it to; undefined when nothing speaks
+ * against it. Names are not looked up: what they lead to is checked at every delivery.
+ */
+export async function whyRefused(endpoint: string, policy: GuardPolicy): Promise<string | undefined> {
+  const url = checkUrl(endpoint, policy)
+  if (!('refused' in url) && !isIP(url.hostname.replaceAll(/[[\]]/g, ''))) return undefined
+  const checked = await checkReceiver(endpoint, policy)
+  if (!('refused' in checked)) return undefined
+  const found = FOUND[checked.refused]
+  if (policy.allowPrivate) return `Expected an http or https address without credentials, found ${found}.`
+  return `Expected a public https address on port 443 or 8443, found ${found}. PINBRIDGE_WEBHOOK_PRIVATE=true allows others.`
 }
 
 /** A `lookup` for node:http(s) that knows the checked addresses and nothing else. */

@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import request, { type Test } from 'supertest'
 import { type ApiParts, createApi, listen } from '../../src/api/server.ts'
 import type { Account } from '../../src/engine/accounts.ts'
+import { whyRefused } from '../../src/webhooks/guard.ts'
 import { A, B, SECRET, testAccount, testContext, type TestContext } from '../support/context.ts'
 
 export type Door = {
@@ -28,7 +29,14 @@ export async function openDoor(parts: Partial<ApiParts> = {}): Promise<Door> {
   const account = await testAccount(ctx)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) })
-  const app = createApi({ ctx, log, ready: () => Promise.resolve({ ready: true, checks: {} }), ...parts })
+  const app = createApi({
+    ctx,
+    log,
+    ready: () => Promise.resolve({ ready: true, checks: {} }),
+    refusedReceiver: (endpoint) => whyRefused(endpoint, { allowPrivate: false }),
+    recordings: { folder: '/nowhere', key: 'key' },
+    ...parts,
+  })
   const server = await listen(app, { host: '127.0.0.1', port: 0 })
   const { port } = server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
@@ -80,7 +88,7 @@ export type Data = {
   b: { vns: string[]; numbers?: string[]; pin?: string }
   usage: string
   state: string
-  deallocation_time: string
+  deallocation_time?: string
 }
 export type Envelope = {
   success: boolean
@@ -95,11 +103,19 @@ export async function granted(sent: Test): Promise<Data> {
   expect({ status, code: body.code }).toEqual({ status: 200, code: null })
   return body.data
 }
-/** Expects the manual's envelope of a refusal; `message` is a regular expression. */
+/** Expects the manual's envelope of a refusal; `message` is a regular expression. An answer to PUT also names the request. */
 export async function expectRefusal(sent: Test, status: number, code: number, message: string) {
   const answer = await sent
+  const head = sent.method === 'PUT' ? { request_id: answer.headers['x-request-id'], method: 'PUT' } : {}
+  const envelope = {
+    success: false,
+    status,
+    code,
+    message: expect.stringMatching(message) as unknown,
+    data: null,
+  }
   expect({ status: answer.status, body: answer.body as unknown }).toEqual({
     status,
-    body: { success: false, status, code, message: expect.stringMatching(message) as unknown, data: null },
+    body: { ...head, ...envelope },
   })
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import express, { Router } from 'express'
 import request from 'supertest'
+import { readQuery } from '../../src/api/fields.ts'
 import { listen } from '../../src/api/server.ts'
 import { A } from '../support/context.ts'
 import { type Door, openDoor, sample } from './door.ts'
@@ -72,13 +73,50 @@ describe('every answer', () => {
   })
 })
 
-test('no door sees a query, so none can be polluted', async () => {
+test('no door sees a query that it has not read with readQuery, so none can be polluted', async () => {
   const router = () => Router().get('/', (req, res) => void res.json({ query: req.query }))
   const { url, close } = await openDoor({
-    dialects: [{ prefix: '/echo', router, callbackBody: () => undefined }],
+    dialects: { echo: { prefix: '/echo', router, callbackBody: () => undefined, openapi: () => ({}) } },
   })
   expect((await request(url).get('/echo?pin=1&pin=2&pin[]=3&__proto__[x]=1')).text).toBe('{"query":{}}')
   await close()
+})
+
+describe('a query', () => {
+  const read = (query: string) => [...readQuery({ url: `/path${query}` })]
+
+  test('is text by name, decoded', () => {
+    expect(read('?number=%2B91&to=2020-03-27+12%3A00&empty=&flag')).toEqual([
+      ['number', '+91'],
+      ['to', '2020-03-27 12:00'],
+      ['empty', ''],
+      ['flag', ''],
+    ])
+    expect(read('')).toEqual([])
+    expect(read('?')).toEqual([])
+  })
+
+  test('makes nothing of brackets and of the names that objects have', () => {
+    const names = ['pin[]', 'pin[__proto__][x]', '__proto__', 'constructor']
+    expect(read(`?${names.map((name) => `${name}=1`).join('&')}`)).toEqual(names.map((name) => [name, '1']))
+    expect(({} as { x?: unknown }).x).toBeUndefined()
+  })
+
+  test.each([
+    ['comes twice', '?pin=1&pin=2'],
+    ['comes twice', '?pin=1&%70in=2'],
+    ['too many', `?${Array.from({ length: 10_000 }, (_, i) => `p${i}=1`).join('&')}`],
+    ['not UTF-8', '?pin=%ff'],
+  ])('that %s is refused', (why, query) => {
+    expect(() => read(query)).toThrow(why)
+  })
+})
+
+test('each dialect has its document, for whoever wants to read it', async () => {
+  const answer = await request(door.url).get('/openapi/greenpin.json')
+  expect(answer.status).toBe(200)
+  expect(answer.body).toMatchObject({ openapi: '3.1.1', info: { title: 'GreenPin' } })
+  expect((await request(door.url).get('/openapi/nobody.json')).status).toBe(404)
 })
 
 describe('the log', () => {

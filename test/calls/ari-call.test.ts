@@ -47,6 +47,7 @@ beforeEach(async () => {
     ...connection,
     onChannel: (id, listener) => counted(connection.onChannel(id, listener)),
     onPlaybackFinished: (id, listener) => counted(connection.onPlaybackFinished(id, listener)),
+    onRecordingEnded: (name, listener) => counted(connection.onRecordingEnded(name, listener)),
   }
   const arrive = (options: Pick<AriCallOptions, 'channelId'>) =>
     ariCall(ari, {
@@ -55,6 +56,7 @@ beforeEach(async () => {
       times: TIMES,
       newId: () => `p${++ids}`,
       onBadPrompt: (prompts) => badPrompts.push(prompts),
+      onNotRecorded: (why) => expect(why).toBeUndefined(),
       ...options,
     })
   await soon(() => expect(ari.connected()).toBe(true))
@@ -585,16 +587,14 @@ describe('talking', () => {
     const since = fromNow()
     const talking = call.talk(party)
     await asked(`POST bridges/${BRIDGE}/addChannel`)
-    expect(since()).toEqual([
+    const joining = asterisk.requests.find(({ path }) => path.endsWith('/addChannel'))
+    expect(joining?.body).toEqual({ channel: [CALLER, LEG1], inhibitConnectedLineUpdates: true })
+    expect(await standing(talking)).toBe('pending')
+    expect(since().filter((what) => !what.endsWith('/variable'))).toEqual([
       `DELETE channels/${CALLER}/ring`,
       `POST bridges/${BRIDGE}`,
       `POST bridges/${BRIDGE}/addChannel`,
     ])
-    expect(asterisk.requests.at(-1)?.body).toEqual({
-      channel: [CALLER, LEG1],
-      inhibitConnectedLineUpdates: true,
-    })
-    expect(await standing(talking)).toBe('pending')
     expect(call.talking).toBe(true)
     expect(asterisk.model.bridges.get(BRIDGE)).toEqual([CALLER, LEG1])
     hangsUp(LEG1)
@@ -602,8 +602,38 @@ describe('talking', () => {
     expect(call.dismissed).toBe(false)
     await call.hangup()
     expect(call.dismissed).toBe(true)
-    expect(since().slice(3)).toEqual([`DELETE channels/${CALLER}`, `DELETE bridges/${BRIDGE}`])
+    expect(since().slice(-2)).toEqual([`DELETE channels/${CALLER}`, `DELETE bridges/${BRIDGE}`])
     expect(call.talking).toBe(false)
+  })
+
+  test('as they are joined, Asterisk is told when to end it: both at once, and without being waited for', async () => {
+    const party = await answered()
+    asterisk.drop('POST channels/*/variable', 2)
+    void call.talk(party)
+    await soon(() => expect(call.talking).toBe(true))
+    const limits = asterisk.requests.filter(({ path }) => path.endsWith('/variable'))
+    expect(limits.map(({ path }) => path).sort()).toEqual(
+      [CALLER, LEG1].map((id) => `channels/${id}/variable`),
+    )
+    for (const { body } of limits) expect(body).toEqual({ variable: 'TIMEOUT(absolute)', value: '3600' })
+    hangsUp(LEG1)
+  })
+
+  test('part of a second is a whole one, and a limit that is refused is no reason not to talk', async () => {
+    const ringing = call.ring({ ...RING, maxTalkMs: 3_600_001 })
+    await asked(dialOf(LEG1))
+    answers(LEG1)
+    const rung = await ringing
+    asterisk.refuse('POST channels/*/variable', 500)
+    const talking = call.talk('answered' in rung ? rung.answered : { number: '', channelId: '' })
+    await soon(() => expect(call.talking).toBe(true))
+    await asterisk.settled()
+    const set = [CALLER, LEG1].flatMap((id) =>
+      Object.values(asterisk.model.channels.get(id)?.variables ?? {}),
+    )
+    expect(set).toEqual(['3601'])
+    hangsUp(LEG1)
+    await talking
   })
 
   test('the caller leaves: the party is hung up first, the bridge goes last', async () => {
@@ -696,15 +726,17 @@ describe('talking', () => {
     const newId = () => 'x'
     const later = ariCall(ari, {
       ...{ id: 'k1', channelId: CALLER, from: () => undefined, times: TIMES, newId, adopted },
-      onBadPrompt: () => undefined,
+      ...{ onBadPrompt: () => undefined, onNotRecorded: () => undefined },
     })
     expect(later.talking).toBe(true)
-    const watching = later.talk(adopted)
+    const onFailed = jest.fn()
+    const watching = later.talk(adopted, { announced: true, onFailed })
     hangsUp(LEG1)
     await watching
     await later.hangup()
     expect(since()).toEqual([`DELETE channels/${CALLER}`, `DELETE bridges/${BRIDGE}`])
     expect(asterisk.model.bridges.size).toBe(0)
+    expect(onFailed).not.toHaveBeenCalled()
   })
 })
 
@@ -845,6 +877,7 @@ describe('hanging up', () => {
       (error: unknown) => error,
     )
     const held = (await reach()) as { release?: () => void } | undefined
+    await asterisk.settled()
     const since = fromNow()
     hangsUp(CALLER)
     await asterisk.settled()

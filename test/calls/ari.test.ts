@@ -92,7 +92,7 @@ describe('connecting', () => {
           'ChannelDestroyed',
           'PlaybackFinished',
         ],
-        ...['ApplicationReplaced', 'RESTResponse'],
+        ...['RecordingFinished', 'RecordingFailed', 'ApplicationReplaced', 'RESTResponse'],
       ]),
     )
     asterisk.emit({ type: 'ApplicationReplaced' }, 'pinbridge-lane-1')

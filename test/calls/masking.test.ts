@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Hangup } from '../../src/calls/call.ts'
 import { masking, resumeTalk } from '../../src/calls/flows/masking.ts'
 import type { Account, AccountSettings } from '../../src/engine/accounts.ts'
-import { createAllocation, type WantedAllocation } from '../../src/engine/allocate.ts'
+import { createAllocation } from '../../src/engine/allocate.ts'
+import type { WantedAllocation } from '../../src/engine/plan.ts'
 import { endAllocation, type Allocation } from '../../src/engine/allocations.ts'
 import type { CallRecord } from '../../src/engine/calls.ts'
 import type { Event } from '../../src/engine/events.ts'
@@ -270,6 +271,56 @@ describe('nobody answers', () => {
   })
 })
 
+describe('recording', () => {
+  const KEEP = 7 * 86_400_000
+  const recorded = { recordTalks: true, keepRecordingsMs: KEEP }
+
+  test('only where the account wants it', async () => {
+    await allocate()
+    const { call, record, events } = await visit({ from: STRANGER, keys: [PIN_A] })
+    expect(call.recordings).toEqual([undefined])
+    expect(record.recordedUntil).toBeUndefined()
+    expect(types(events)).toEqual(['caller.verified', 'call.completed'])
+    expect(events[1]).not.toHaveProperty('recordedUntil')
+  })
+
+  test.each([false, true])(
+    'from the answer on, announced: %s; kept as long as the account says',
+    async (announced) => {
+      await open({ ...recorded, announceRecording: announced })
+      await allocate()
+      const { call, record, events } = await visit({ from: STRANGER, keys: [PIN_A] })
+      expect(call.recordings).toMatchObject([{ announced }])
+      expect(record.recordedUntil).toBe((record.answeredAt ?? NaN) + KEEP)
+      expect(events[1]).toMatchObject({ recordedUntil: record.recordedUntil })
+    },
+  )
+
+  test.each([
+    ['the talk goes on', {}],
+    ['the caller leaves then', { leavesAt: 3 }],
+  ])('Asterisk does not record: %s, and nobody is told of a recording', async (_what, script) => {
+    await open(recorded)
+    await allocate()
+    const { record, events } = await visit({ from: STRANGER, keys: [PIN_A], recordingFails: true, ...script })
+    expect(record).toMatchObject({ callType: 'completed', recordedUntil: undefined })
+    expect(events[1]).toMatchObject({ callType: 'completed' })
+    expect(events[1]).not.toHaveProperty('recordedUntil')
+  })
+
+  test.each<[string, Script]>([
+    ['a wrong PIN', { from: STRANGER, keys: ['1', '2', '3'] }],
+    ['nobody answers', { from: STRANGER, keys: [PIN_A], ring: 'no-answer' }],
+    ['the caller leaves while it rings', { from: STRANGER, keys: [PIN_A], leavesAt: 2 }],
+  ])('%s: nothing is recorded', async (_what, script) => {
+    await open(recorded)
+    await allocate()
+    const { call, record } = await visit(script)
+    expect(call.recordings).toEqual([])
+    expect(record.recordedUntil).toBeUndefined()
+  })
+})
+
 test('a payment card number is taken as one wrong input, never looked up, kept or told', async () => {
   await allocate()
   const looked: string[] = []
@@ -422,7 +473,7 @@ describe('a talk that an earlier process began', () => {
       ...{ id, accountId: account.id, vn: VN1, from: A, channelId: `channel-${id}`, state: 'talking' },
       ...{ allocationId, transactionId, party: 'a', to: B, toChannelId: 'leg-1' },
       ...{ startedAt: at, ringingAt: at, answeredAt: at },
-      ...{ endedAt: undefined, callType: undefined, dialStatus: undefined },
+      ...{ endedAt: undefined, callType: undefined, dialStatus: undefined, recordedUntil: undefined },
     })
   }
 

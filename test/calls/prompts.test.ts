@@ -17,6 +17,7 @@ const PLAYED: Record<PromptName, true> = {
   'party-busy': true,
   'party-no-answer': true,
   'party-unreachable': true,
+  'call-recorded': true,
   'try-later': true,
 }
 

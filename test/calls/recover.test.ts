@@ -32,7 +32,7 @@ function record(state: CallState, change: Partial<CallRecord> = {}): CallRecord 
       toChannelId: state === 'talking' ? LEG : undefined,
     },
     ...{ ringingAt: undefined, answeredAt: undefined, endedAt: undefined },
-    ...{ callType: undefined, dialStatus: undefined },
+    ...{ callType: undefined, dialStatus: undefined, recordedUntil: undefined },
     ...change,
   }
 }

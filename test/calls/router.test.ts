@@ -4,6 +4,7 @@ import { takeCalls, type CallDoor } from '../../src/calls/router.ts'
 import type { Account } from '../../src/engine/accounts.ts'
 import { createAllocation } from '../../src/engine/allocate.ts'
 import { callRinging, openCall } from '../../src/engine/calls.ts'
+import { changeSettings } from '../../src/engine/settings.ts'
 import type { Context } from '../../src/engine/context.ts'
 import { createLog } from '../../src/log.ts'
 import {
@@ -316,6 +317,81 @@ describe('stopping', () => {
     await door.stop(3_000)
     await soon(() => expect(asterisk.apps()).toEqual([]))
     expect(door.connected()).toBe(false)
+  })
+})
+
+describe('a recorded talk', () => {
+  const RECORD = 'POST bridges/*/record'
+  const recording = () => [...asterisk.model.bridging.recordings]
+  const asksToRecord = () => asterisk.asked().filter((what) => what.endsWith('/record'))
+  /** Of the one talk that was: when it was answered, by what its end says of the recording; undefined where there is none. */
+  const recordedSince = async () => {
+    const completed = (await eventsOf(ctx)).filter((event) => event.type === 'call.completed')
+    expect(completed).toHaveLength(1)
+    const [until] = completed.map(({ recordedUntil }) => recordedUntil)
+    return until === undefined ? undefined : until - account.settings.keepRecordingsMs
+  }
+
+  beforeEach(async () => {
+    await changeSettings(ctx, account, { recordTalks: true })
+  })
+
+  test('has the id of the call, and its end tells until when it is kept', async () => {
+    const door = await open()
+    const answeredAt = ctx.clock.ms
+    const { leg } = await talk()
+    const [call] = await ctx.store.openCalls()
+    await soon(() => expect(recording()).toEqual([[call?.id, `pinbridge-${call?.id}`]]))
+    ctx.clock.ms += 30_000
+    asterisk.model.phones.hangsUp(leg)
+    await over(door)
+    expect(recording()).toEqual([[call?.id, undefined]])
+    expect(await recordedSince()).toBe(answeredAt)
+    expect(errors()).toEqual([])
+  })
+
+  test('is refused: an error in the log, and the end of the talk tells of no recording', async () => {
+    asterisk.refuse(RECORD, 500)
+    const door = await open()
+    const { leg } = await talk()
+    await soon(() => expect(errors()).toHaveLength(1))
+    expect(errors()[0]).toContain('a talk is not recorded')
+    asterisk.model.phones.hangsUp(leg)
+    await over(door)
+    expect(await recordedSince()).toBeUndefined()
+  })
+
+  test('is adopted: not recorded anew, and its end tells of the recording all the same', async () => {
+    const before = await open()
+    const answeredAt = ctx.clock.ms
+    const { leg } = await talk()
+    await soon(() => expect(recording()).toHaveLength(1))
+    await before.stop(0)
+    const door = await open()
+    ctx.clock.ms += 30_000
+    asterisk.model.phones.hangsUp(leg)
+    await over(door)
+    expect(asksToRecord()).toHaveLength(1)
+    expect(await recordedSince()).toBe(answeredAt)
+  })
+
+  test.each([
+    ['before it was recorded: there is no recording', false],
+    ['while it was recorded: there is one', true],
+  ])('was lost with its process %s', async (_when, begun) => {
+    if (!begun) asterisk.drop(RECORD)
+    const before = await open()
+    const answeredAt = ctx.clock.ms
+    const { caller, leg } = await talk()
+    await soon(() => expect(asksToRecord()).toHaveLength(1))
+    asterisk.refuseSockets(503)
+    void before.stop(0)
+    await soon(() => expect(asterisk.apps()).toEqual([]))
+    for (const id of [caller, leg]) asterisk.model.phones.hangsUp(id)
+    asterisk.refuseSockets(undefined)
+    await open()
+    await soon(async () => expect(await told()).toEqual(['caller.verified', 'call.completed']))
+    expect(await recordedSince()).toBe(begun ? answeredAt : undefined)
   })
 })
 

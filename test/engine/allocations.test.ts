@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Account } from '../../src/engine/accounts.ts'
-import { createAllocation, type WantedAllocation } from '../../src/engine/allocate.ts'
+import { createAllocation } from '../../src/engine/allocate.ts'
+import type { WantedAllocation } from '../../src/engine/plan.ts'
 import { endAllocation, endDueAllocations, readAllocation } from '../../src/engine/allocations.ts'
-import { joinByPin, whoIsCalling } from '../../src/engine/membership.ts'
+import { isInUse, joinByPin, whoIsCalling } from '../../src/engine/membership.ts'
 import { isWeak } from '../../src/engine/pins.ts'
+import { changeSettings } from '../../src/engine/settings.ts'
 import {
   A,
   B,
@@ -33,6 +35,24 @@ const key = (vn: string, pin: string, caller: string | undefined) =>
   joinByPin(ctx, { account, vn, pin, caller, callId: ctx.newId() })
 const who = (vn: string, caller: string | undefined) => whoIsCalling(ctx, account, vn, caller)
 
+/** How often the store is asked to add an allocation, and which PINs are in use, from now on. */
+function counting(of: TestContext): { adds: number; looks: number } {
+  const { store } = of
+  const count = { adds: 0, looks: 0 }
+  of.store = {
+    ...store,
+    addAllocation: (...args) => {
+      count.adds++
+      return store.addAllocation(...args)
+    },
+    pinsInUse: (...args) => {
+      count.looks++
+      return store.pinsInUse(...args)
+    },
+  }
+  return count
+}
+
 describe('creating', () => {
   test('what the client leaves out comes from the account', async () => {
     const made = await create({ a: { numbers: [A], vns: [VN1, VN2] }, b: { numbers: [B], vns: [] } })
@@ -40,6 +60,16 @@ describe('creating', () => {
     expect(made.a.pin).toMatch(/^\d{4}$/)
     expect(made.b).toEqual({ numbers: [B], vns: [VN1, VN2], pin: undefined })
     expect(made.deallocateAt - made.createdAt).toBe(170 * 86_400_000)
+  })
+
+  test('an account without a longest life has allocations without end', async () => {
+    account.settings.maxAllocationMs = null
+    const { id, deallocateAt } = await create()
+    expect(deallocateAt).toBe(Infinity)
+    ctx.clock.ms += 1_000 * 365 * 86_400_000
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 0, freed: 0, more: false })
+    expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'active', deallocateAt: Infinity })
+    expect(await endAllocation(ctx, account, id)).toMatchObject({ state: 'vault', endedAt: ctx.now() })
   })
 
   test('a longer life than the account allows is cut, a shorter one kept', async () => {
@@ -75,6 +105,7 @@ describe('creating', () => {
     ['invalid_number', { a: { numbers: ['+442079460000'], vns: [VN1] } }],
     ['invalid_number', { a: { numbers: [A], vns: ['vn'] } }],
     ['invalid_number', { a: { numbers: [VN2], vns: [VN1] } }],
+    ['duplicates', { a: { numbers: [A, '07987686144'], vns: [VN1] } }],
     ['same_number_in_both_parties', { a: { numbers: [A, '09956555625'], vns: [VN1] } }],
     ['forbidden', { a: { numbers: [A], vns: ['+916292134400'] } }],
   ])('%s: %j', async (code, change) => {
@@ -105,6 +136,32 @@ describe('creating', () => {
     expect(second.id).not.toBe(first.id)
     expect(await types()).toEqual(['allocation.ended'])
   })
+
+  test.each([100, 101, 200])('nor are %d of them, that the sweeper ends in batches', async (count) => {
+    for (let i = 1; i < count; i++)
+      await create({ a: { numbers: [A], vns: [VN3] }, b: { numbers: [B], vns: [] }, durationMs: 10_000 })
+    await create({ durationMs: 20_000 })
+    ctx.clock.ms += 20_000
+    await expect(create()).resolves.toMatchObject({ a: { pin: '713' } })
+  })
+
+  test.each([false, true])(
+    'nor when several come upon it at once (and the sweeper too: %j)',
+    async (swept) => {
+      const wanted = (n: number) => ({
+        a: { numbers: [A], vns: [VN1], pin: `10${n}` },
+        b: { numbers: [B], vns: [VN2], pin: `20${n}` },
+        durationMs: 20_000,
+      })
+      for (const n of [1, 2, 3]) await create(wanted(n))
+      ctx.clock.ms += 20_000
+      const racers = [1, 2, 3].map((n) => create(wanted(n)))
+      // The racers have been refused by then, and look what has run out.
+      if (swept) await new Promise((resolve) => setImmediate(() => resolve(endDueAllocations(ctx))))
+      expect((await Promise.all(racers)).map(({ a }) => a.pin)).toEqual(['101', '102', '103'])
+      expect(await types()).toHaveLength(3)
+    },
+  )
 })
 
 describe('PINs', () => {
@@ -157,6 +214,22 @@ describe('PINs', () => {
     await expect(create({ a: { ...a, pinLength: 4 }, b })).resolves.toBeDefined()
   })
 
+  test('at 90 % one is found in two looks, and a full number is known in one more', async () => {
+    const wanted = { a: { numbers: [A], vns: [VN1, VN2], pinLength: 2 }, b: { numbers: [B], vns: [] } }
+    for (let i = 0; i < 90; i++) await create(wanted)
+    const count = counting(ctx)
+    for (let left = 10; left > 0; left--) {
+      Object.assign(count, { adds: 0, looks: 0 })
+      await create(wanted)
+      expect(count.adds).toBeLessThanOrEqual(2)
+      expect(count.looks).toBeLessThanOrEqual(1)
+    }
+    Object.assign(count, { adds: 0, looks: 0 })
+    await expect(create(wanted)).rejects.toEqual(refusal('no_free_pin'))
+    // Each once more, after all that has run out was swept away.
+    expect(count).toEqual({ adds: 2, looks: 2 })
+  })
+
   test('racers for the last ones each get another, and the slowest none', async () => {
     const a = { numbers: [A], vns: [VN1], pinLength: 1 }
     const racers = Array.from({ length: 15 }, () => create({ a, b: { numbers: [B], vns: [VN1] } }))
@@ -206,12 +279,12 @@ describe('ending', () => {
     async (durationMs) => {
       const { id } = await create({ durationMs })
       ctx.clock.ms += durationMs - 1
-      expect(await endDueAllocations(ctx)).toEqual({ ended: 0, more: false })
+      expect(await endDueAllocations(ctx)).toEqual({ ended: 0, freed: 0, more: false })
       expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'active' })
       ctx.clock.ms += 1
       expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'vault' })
-      expect(await endDueAllocations(ctx)).toEqual({ ended: 1, more: false })
-      expect(await endDueAllocations(ctx)).toEqual({ ended: 0, more: false })
+      expect(await endDueAllocations(ctx)).toEqual({ ended: 1, freed: 0, more: false })
+      expect(await endDueAllocations(ctx)).toEqual({ ended: 0, freed: 0, more: false })
       expect(await types()).toEqual(['allocation.ended'])
     },
   )
@@ -232,8 +305,8 @@ describe('ending', () => {
     for (let i = 0; i < 130; i++)
       await create({ a: { numbers: [A], vns: [VN1] }, b: { numbers: [B], vns: [] }, durationMs: 1_000 })
     ctx.clock.ms += 1_000
-    expect(await endDueAllocations(ctx)).toEqual({ ended: 100, more: true })
-    expect(await endDueAllocations(ctx)).toEqual({ ended: 30, more: false })
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 100, freed: 0, more: true })
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 30, freed: 0, more: false })
     expect(await types()).toHaveLength(130)
   })
 
@@ -243,5 +316,113 @@ describe('ending', () => {
     await expect(readAllocation(ctx, other, id)).rejects.toEqual(refusal('not_found'))
     await expect(endAllocation(ctx, other, id)).rejects.toEqual(refusal('not_found'))
     expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'active' })
+  })
+})
+
+describe('cooling off', () => {
+  const HOUR_MS = 3_600_000
+  /** What wants the PINs of `wantedAllocation` again. */
+  const again = () => create({ a: { numbers: [STRANGER], vns: [VN1], pin: '713' } })
+  beforeEach(async () => {
+    await changeSettings(ctx, account, { coolOffMs: HOUR_MS })
+    account.settings.coolOffMs = HOUR_MS
+  })
+
+  test.each(['by hand', 'by its policy', 'by its policy, unnoticed'] as const)(
+    'after an end %s its PINs are not free until the time is over',
+    async (how) => {
+      const { id } = await create({ durationMs: 20_000 })
+      if (how !== 'by hand') ctx.clock.ms += 20_000
+      if (how === 'by hand') await endAllocation(ctx, account, id)
+      if (how === 'by its policy') await endDueAllocations(ctx)
+      await expect(again()).rejects.toEqual(refusal('pin_taken'))
+      ctx.clock.ms += HOUR_MS - 1
+      await expect(again()).rejects.toEqual(refusal('pin_taken'))
+      expect(await ctx.store.pinsInUse([VN1], 3)).toEqual(new Set(['713']))
+      ctx.clock.ms += 1
+      await expect(again()).resolves.toMatchObject({ a: { pin: '713' } })
+      expect(await types()).toEqual(['allocation.ended'])
+    },
+  )
+
+  test('says until when', async () => {
+    const { id } = await create()
+    const ended = await endAllocation(ctx, account, id)
+    expect(ended).toMatchObject({ endedAt: ctx.now(), pinsFreeAt: ctx.now() + HOUR_MS })
+    expect(await readAllocation(ctx, account, id)).toEqual(ended)
+  })
+
+  test('counts from the end and not from when it was noticed', async () => {
+    const { id, deallocateAt } = await create({ durationMs: 20_000 })
+    ctx.clock.ms += 20_000 + HOUR_MS / 2
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 1, freed: 0, more: false })
+    const freeAt = deallocateAt + HOUR_MS
+    expect(await readAllocation(ctx, account, id)).toMatchObject({
+      endedAt: deallocateAt,
+      pinsFreeAt: freeAt,
+    })
+    ctx.clock.ms = freeAt
+    await expect(again()).resolves.toBeDefined()
+  })
+
+  test('is over when the application was down for longer', async () => {
+    const { id, deallocateAt } = await create({ durationMs: 20_000 })
+    ctx.clock.ms = deallocateAt + HOUR_MS
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 1, freed: 0, more: false })
+    expect(await readAllocation(ctx, account, id)).toMatchObject({
+      endedAt: deallocateAt,
+      pinsFreeAt: undefined,
+    })
+    expect(await ctx.store.pinsInUse([VN1], 3)).toEqual(new Set())
+    expect(await ctx.store.releasePins(ctx.now(), 10)).toBe(0)
+  })
+
+  test('a PIN that cools off opens nothing, and its callers are nobody', async () => {
+    const { id } = await create()
+    account.settings.pinEnabled.a = false
+    expect(await isInUse(ctx, VN1)).toBe(true)
+    await endAllocation(ctx, account, id)
+    for (const caller of [A, STRANGER, undefined])
+      expect(await key(VN1, '713', caller)).toEqual(refusal('not_found'))
+    expect(await who(VN1, A)).toEqual({ kind: 'ask', membership: undefined })
+    expect([await isInUse(ctx, VN1), await isInUse(ctx, VN2)]).toEqual([false, false])
+    expect(await types()).toEqual(['allocation.ended'])
+  })
+
+  test('only PINs do: the transaction id is free at once', async () => {
+    const { id, transactionId } = await create()
+    await endAllocation(ctx, account, id)
+    const a = { numbers: [A], vns: [VN1], pin: '5' }
+    await expect(create({ transactionId, a, b: { numbers: [B], vns: [VN1] } })).resolves.toBeDefined()
+  })
+
+  test('none is drawn, and when all others are in use there is none until then', async () => {
+    const one = { a: { numbers: [A], vns: [VN1], pinLength: 1 }, b: { numbers: [B], vns: [VN1] } }
+    const { id, a } = await create(one)
+    await endAllocation(ctx, account, id)
+    for (let i = 0; i < 9; i++) expect((await create(one)).a.pin).not.toBe(a.pin)
+    await expect(create(one)).rejects.toEqual(refusal('no_free_pin'))
+    ctx.clock.ms += HOUR_MS
+    await expect(create(one)).resolves.toMatchObject({ a: { pin: a.pin } })
+  })
+
+  test('the sweeper frees what has cooled off, a bounded number at a time', async () => {
+    const many = { numbers: [A], vns: [VN1, VN2, VN3], pinLength: 4 }
+    const made = []
+    for (let i = 0; i < 170; i++) made.push(await create({ a: many, b: { numbers: [B], vns: [] } }))
+    for (const { id } of made) await endAllocation(ctx, account, id)
+    ctx.clock.ms += HOUR_MS - 1
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 0, freed: 0, more: false })
+    ctx.clock.ms += 1
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 0, freed: 500, more: true })
+    expect(await endDueAllocations(ctx)).toEqual({ ended: 0, freed: 10, more: false })
+    expect(await ctx.store.pinsInUse([VN1, VN2, VN3], 4)).toEqual(new Set())
+  })
+
+  test('the cool-off is that of the account when the policy ends it', async () => {
+    await create({ durationMs: 20_000 })
+    await changeSettings(ctx, account, { coolOffMs: 0 })
+    ctx.clock.ms += 20_000
+    await expect(again()).resolves.toBeDefined()
   })
 })

@@ -4,10 +4,12 @@ import { createAllocation } from '../../src/engine/allocate.ts'
 import type { Allocation } from '../../src/engine/allocations.ts'
 import {
   callAnswered,
+  callNotRecorded,
   callReached,
   callRinging,
   endCall,
   openCall,
+  removeDueRecordings,
   type CallRecord,
   type Unanswered,
 } from '../../src/engine/calls.ts'
@@ -51,7 +53,7 @@ const STEPS = {
   },
   async answered() {
     later(10_000)
-    await callAnswered(ctx, 'call', '+919956555626', 'out')
+    await callAnswered(ctx, 'call', { number: '+919956555626', channelId: 'out' })
   },
 }
 
@@ -106,6 +108,7 @@ describe('how a call ended', () => {
         ...{ type: 'call.completed', id: expect.any(String), accountId: account.id, at: startedAt + 30_000 },
         ...{ callId: 'call', allocationId, transactionId, vn: VN1, from: A, to: '+919956555626' },
         ...{ callType: 'completed', dialStatus: 'completed', startedAt, dialMs: 20_000, talkMs: 10_000 },
+        recordedUntil: undefined,
       },
     ])
   })
@@ -182,5 +185,110 @@ describe('the record of a call', () => {
     await callRinging(ctx, 'other', { ...allocation, party: 'a' }, B)
     await endCall(ctx, 'other')
     expect(await eventsOf(ctx)).toEqual([])
+  })
+})
+
+describe('the recording of a talk', () => {
+  const DAY_MS = 86_400_000
+  /** Answered at `startedAt` + 10 s; the recording is to be kept for a day from there. */
+  const keptUntil = () => startedAt + 10_000 + DAY_MS
+  const ids = (n: number) => Array.from({ length: n }, (_, i) => `call ${String(i).padStart(3, '0')}`)
+  let removed: string[]
+  const remove = (callId: string) => {
+    removed.push(callId)
+    return Promise.resolve()
+  }
+  beforeEach(() => {
+    removed = []
+  })
+
+  async function recorded(id = 'call', keepMs: number | undefined = DAY_MS) {
+    if (id !== 'call')
+      await openCall(ctx, { id, vn: VN1, channelId: id, from: A, accountId: account.id, startedAt })
+    await callRinging(ctx, id, { ...allocation, party: 'a' }, B)
+    ctx.clock.ms = startedAt + 10_000
+    await callAnswered(ctx, id, { number: B, channelId: `${id} out` }, keepMs)
+  }
+
+  test('is kept from the answer on, and the event says how long', async () => {
+    await recorded()
+    expect(await found()).toMatchObject({ recordedUntil: keptUntil() })
+    later(60_000)
+    await endCall(ctx, 'call')
+    expect(await found()).toMatchObject({ recordedUntil: keptUntil() })
+    expect(await eventsOf(ctx)).toMatchObject([{ recordedUntil: keptUntil(), talkMs: 60_000 }])
+  })
+
+  test('that could not be made is none, in the record and in the event', async () => {
+    await recorded()
+    await callNotRecorded(ctx, 'call')
+    expect((await found())?.recordedUntil).toBeUndefined()
+    await endCall(ctx, 'call')
+    const told = (await eventsOf(ctx)).map((event) => event.type === 'call.completed' && event.recordedUntil)
+    expect(told).toEqual([undefined])
+    ctx.clock.ms = keptUntil()
+    expect(await removeDueRecordings(ctx, remove)).toEqual({ more: false })
+    expect(removed).toEqual([])
+  })
+
+  test('is removed when its time has come, not before, and once', async () => {
+    await recorded()
+    await endCall(ctx, 'call')
+    ctx.clock.ms = keptUntil() - 1
+    await removeDueRecordings(ctx, remove)
+    expect(removed).toEqual([])
+    later(1)
+    await removeDueRecordings(ctx, remove)
+    await removeDueRecordings(ctx, remove)
+    expect(removed).toEqual(['call'])
+    expect(await found()).toMatchObject({ state: 'ended', recordedUntil: undefined })
+    expect(await eventsOf(ctx)).toMatchObject([{ type: 'call.completed' }])
+  })
+
+  test('of a talk that still goes on is not touched, however short it was to be kept', async () => {
+    await recorded('call', 1_000)
+    later(3_600_000)
+    await removeDueRecordings(ctx, remove)
+    expect(removed).toEqual([])
+    await endCall(ctx, 'call')
+    await removeDueRecordings(ctx, remove)
+    expect(removed).toEqual(['call'])
+  })
+
+  test('that cannot be removed stays on the list until it can', async () => {
+    await recorded()
+    await endCall(ctx, 'call')
+    ctx.clock.ms = keptUntil()
+    const full = new Error('EROFS')
+    await expect(removeDueRecordings(ctx, () => Promise.reject(full))).rejects.toBe(full)
+    expect(await found()).toMatchObject({ recordedUntil: keptUntil() })
+    await removeDueRecordings(ctx, remove)
+    expect(removed).toEqual(['call'])
+  })
+
+  test('that cannot be removed does not keep the others from it', async () => {
+    for (const id of ids(3)) {
+      await recorded(id)
+      await endCall(ctx, id)
+    }
+    ctx.clock.ms = keptUntil()
+    const stuck = new Error('EPERM')
+    const [first] = ids(3)
+    const removal = removeDueRecordings(ctx, (id) => (id === first ? Promise.reject(stuck) : remove(id)))
+    await expect(removal).rejects.toBe(stuck)
+    expect(removed.sort()).toEqual(ids(3).slice(1))
+    expect(await ctx.store.dueRecordings(ctx.now(), 10)).toEqual([first])
+  })
+
+  test('is one of many: a sweep removes a bounded number and asks for another', async () => {
+    for (const id of ids(130)) {
+      await recorded(id)
+      await endCall(ctx, id)
+    }
+    ctx.clock.ms = keptUntil()
+    expect(await removeDueRecordings(ctx, remove)).toEqual({ more: true })
+    expect(removed).toHaveLength(100)
+    expect(await removeDueRecordings(ctx, remove)).toEqual({ more: false })
+    expect(removed.sort()).toEqual(ids(130))
   })
 })

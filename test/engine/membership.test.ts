@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import type { Account } from '../../src/engine/accounts.ts'
-import { createAllocation, type WantedAllocation } from '../../src/engine/allocate.ts'
+import { createAllocation } from '../../src/engine/allocate.ts'
+import type { WantedAllocation } from '../../src/engine/plan.ts'
 import { readAllocation } from '../../src/engine/allocations.ts'
 import { Refusal } from '../../src/engine/errors.ts'
 import { joinByPin, mayCall, othersOf, refuseCaller, whoIsCalling } from '../../src/engine/membership.ts'

@@ -40,6 +40,16 @@ describe('drawing PINs', () => {
     )
   })
 
+  test('none of ten thousand is weak, however few others are left', () => {
+    const drawn = Array.from({ length: 400 }, () => drawPins(randomInt, 4, 25)).flat()
+    expect(drawn).toHaveLength(10_000)
+    expect(drawn.filter(isWeak)).toEqual([])
+    for (const length of [3, 4, 5]) {
+      const all = drawPins(randomInt, length, 10 ** length)
+      expect([...all].sort()).toEqual(everyPin(length).filter((pin) => !isWeak(pin)))
+    }
+  })
+
   test('leading zeros are PINs like all others', () => {
     expect(drawPins(() => 0, 9, 1)).toEqual(['000000001'])
   })

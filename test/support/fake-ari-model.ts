@@ -1,3 +1,4 @@
+import { fakeBridges } from './fake-ari-bridges.ts'
 import type { Answer, Asked } from './fake-ari.ts'
 
 /** How a number that is dialled behaves: Q.850 cause and SIP status of its end, or what it does by itself. */
@@ -16,6 +17,8 @@ export type FakeChannel = {
   number: string
   /** Playbacks by age; the first is heard, the others wait. */
   playing: string[]
+  /** As they were set while it lived. */
+  variables: Record<string, string>
 }
 
 export type FakeModel = ReturnType<typeof fakeModel>
@@ -29,7 +32,8 @@ const NOT_FOUND: Answer = { status: 404, body: { message: 'not found' } }
 /** Channels, bridges and playbacks as the requests and the phones leave them. */
 export function fakeModel(emit: Emit) {
   const channels = new Map<string, FakeChannel>()
-  const bridges = new Map<string, string[]>()
+  const bridging = fakeBridges(emit, (id) => channels.get(id)?.inStasis)
+  const { bridges } = bridging
   const playbacks = new Map<string, { channelId: string; media: string[] }>()
   const parties = new Map<string, Behaviour>()
   /** Requests that had to wait until a prompt ended: each would be silence in a caller's ear. */
@@ -59,6 +63,7 @@ export function fakeModel(emit: Emit) {
     if (!channel) return
     about('ChannelHangupRequest', channel, { cause })
     for (const playback of [...channel.playing]) finish(playback, 'failed')
+    bridging.leave(id)
     if (channel.inStasis) about('StasisEnd', channel)
     vanish(id)
     const why = { cause, cause_txt: '', ...(sip !== undefined && { tech_cause: sip }) }
@@ -69,7 +74,7 @@ export function fakeModel(emit: Emit) {
   function vanish(id: string): void {
     for (const playback of channels.get(id)?.playing ?? []) playbacks.delete(playback)
     channels.delete(id)
-    for (const [bridge, members] of bridges) bridges.set(bridge, without(members, id))
+    bridging.leave(id)
     wakeBlocked()
   }
 
@@ -153,17 +158,6 @@ export function fakeModel(emit: Emit) {
     return { status: 201, body: { id: playbackId, state: 'queued' }, after }
   }
 
-  function addChannels(bridge: string, { body }: Asked): Answer {
-    const members = bridges.get(bridge)
-    const ids = [body['channel'] as string[]].flat()
-    if (!members) return NOT_FOUND
-    if (!ids.every((id) => channels.has(id))) return { status: 400, body: { message: 'Channel not found' } }
-    if (!ids.every((id) => channels.get(id)?.inStasis))
-      return { status: 422, body: { message: 'not in Stasis' } }
-    bridges.set(bridge, [...members, ...ids])
-    return NO_CONTENT
-  }
-
   function emitDial(channel: FakeChannel, dialstatus: string): void {
     emit({ type: 'Dial', peer: toJson(channel), dialstatus } as never)
   }
@@ -171,15 +165,20 @@ export function fakeModel(emit: Emit) {
   const routes: Route[] = [
     [/^GET asterisk\/ping$/, () => ({ status: 200, body: { ping: 'pong' } })],
     [/^GET channels$/, () => ({ status: 200, body: [...channels.values()].map(toJson) })],
+    ...bridging.routes,
     [
-      /^GET bridges$/,
-      () => ({ status: 200, body: [...bridges].map(([id, members]) => ({ id, channels: members })) }),
+      /^GET playbacks\/([^/]+)$/,
+      (_, id) =>
+        playbacks.has(id) || bridging.announcements.has(id) ? { status: 200, body: { id } } : NOT_FOUND,
     ],
     [
-      /^GET bridges\/([^/]+)$/,
-      (_, id) => (bridges.has(id) ? { status: 200, body: { id, channels: bridges.get(id) } } : NOT_FOUND),
+      /^POST channels\/([^/]+)\/variable$/,
+      ({ body }, id) =>
+        onChannel(id, (channel) => {
+          channel.variables[String(body['variable'])] = String(body['value'])
+          return NO_CONTENT
+        }),
     ],
-    [/^GET playbacks\/([^/]+)$/, (_, id) => (playbacks.has(id) ? { status: 200, body: { id } } : NOT_FOUND)],
     [/^POST channels\/create$/, create],
     [/^POST channels\/([^/]+)\/dial$/, (_, id) => onChannel(id, dial)],
     [/^POST channels\/([^/]+)\/play$/, (asked, id) => onChannel(id, (channel) => play(channel, asked))],
@@ -201,15 +200,6 @@ export function fakeModel(emit: Emit) {
         return NO_CONTENT
       },
     ],
-    [/^POST bridges\/([^/]+)\/addChannel$/, (asked, id) => addChannels(id, asked)],
-    [
-      /^POST bridges\/([^/]+)$/,
-      (_, id) => {
-        bridges.set(id, [])
-        return { status: 200, body: { id } }
-      },
-    ],
-    [/^DELETE bridges\/([^/]+)$/, (_, id) => (bridges.delete(id) ? NO_CONTENT : NOT_FOUND)],
   ]
 
   function answer(channel: FakeChannel): Answer {
@@ -254,6 +244,7 @@ export function fakeModel(emit: Emit) {
   return {
     channels,
     bridges,
+    bridging,
     playbacks,
     parties,
     stalls,
@@ -295,6 +286,7 @@ function fresh(id: string): FakeChannel {
     outside: false,
     number: '',
     playing: [],
+    variables: {},
   }
 }
 

@@ -3,6 +3,7 @@ import {
   type Answered,
   type Call,
   type PromptName,
+  type Recording,
   type Ring,
   type Rung,
 } from '../../src/calls/call.ts'
@@ -18,6 +19,8 @@ export type Script = {
   ring?: Unanswered['status'] | { answers: string }
   /** How long the talk lasts until the other party leaves, in milliseconds. */
   talkMs?: number
+  /** Asterisk does not record. */
+  recordingFails?: boolean
   /** The caller leaves during this verb, counted from 0. */
   leavesAt?: number
 }
@@ -28,6 +31,8 @@ export type FakeCall = Call & {
   said: PromptName[]
   rung: Ring[]
   talkedWith: Answered[]
+  /** How each talk was to be recorded. */
+  recordings: (Recording | undefined)[]
 }
 
 /** How long each verb takes on the test's clock, in milliseconds; the caller leaves in the middle of one. */
@@ -41,6 +46,7 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
   const said: PromptName[] = []
   const rung: Ring[] = []
   const talkedWith: Answered[] = []
+  const recordings: (Recording | undefined)[] = []
   let asked = 0
 
   async function verb(name: string, ms: number): Promise<void> {
@@ -64,6 +70,7 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
     said,
     rung,
     talkedWith,
+    recordings,
     get goneAt() {
       return goneAt
     },
@@ -86,8 +93,10 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
       if (typeof outcome === 'string') return { unanswered: { to, status: outcome } }
       return { answered: { number: outcome?.answers ?? to, channelId: `leg-${id}` } }
     },
-    async talk(answered) {
+    async talk(answered, recording) {
       talkedWith.push(answered)
+      recordings.push(recording)
+      if (script.recordingFails) recording?.onFailed()
       await verb('talk', talkMs)
       return clock.ms
     },

@@ -34,7 +34,8 @@ export function placeCall(line: PhoneLine, to: string, caller: Caller, rows?: st
   const count = rows?.length ?? 1
   const files = rows ? { 'rows.csv': ['SEQUENTIAL', ...rows.map((row) => row.join(';'))].join('\n') } : {}
   const many = rows ? ['-inf', 'rows.csv', '-r', String(count * 10), '-l', String(count)] : []
-  const args = [...many, '-s', to, '-m', String(count), `127.0.0.1:${line.asteriskPort}`]
+  const media = caller.deafOn === undefined ? [] : ['-mp', String(caller.deafOn)]
+  const args = [...many, ...media, '-s', to, '-m', String(count), `127.0.0.1:${line.asteriskPort}`]
   return sipp(line, callerScript(caller), args, files)
 }
 

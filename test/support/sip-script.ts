@@ -18,6 +18,8 @@ export type Caller = {
   steps: Step[]
   /** More lines for the INVITE. */
   headers?: string[]
+  /** Where it would hear, if it were to. Else that may be where the called phone hears and plays back what it hears. */
+  deafOn?: number
 }
 
 export type Callee =

@@ -56,7 +56,8 @@ export type Stage = {
   api: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: Body }>
   /** Creates an allocation: Alice behind VN_A, Bob behind VN_B unless said otherwise. */
   allocate: (body: Body) => Promise<Body>
-  /** Another account, with a login of its own. */
+  /** Changes settings of the account, in the words of the API; for the calls that follow. */
+  settings: (body: Body) => Promise<void>
   call: (to: string, caller: Caller, rows?: string[][]) => Promise<Phone>
   answer: (behaviour: Callee | Record<string, Callee>) => Promise<Phone>
   /** Takes calls while `during` runs, then puts the phones away. */
@@ -71,6 +72,10 @@ export type Stage = {
   witness: () => Promise<Witness>
   ariUrl: string
   ariPassword: () => string
+  /** Where Asterisk keeps recordings. */
+  recordings: string
+  /** The test brings about that this is logged as an error, exactly once. */
+  expectError: (msg: string) => void
   /** All files that the application and Asterisk have written. */
   written: () => { file: string; text: string }[]
   /** Waits until exactly so many channels are answered; resolves to them. */
@@ -167,6 +172,7 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
   const phones: Phone[] = []
   const witnesses: Witness[] = []
   const allocated: string[] = []
+  const expectedErrors: string[] = []
   const keep = async (phone: Promise<Phone>) => {
     phones.push(await phone)
     return phone
@@ -183,6 +189,10 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
       refused: bodies.filter((body) => 'pin' in body && !('greenpin_id' in body)),
     }
   }
+
+  /** What has been logged as an error since the test began. */
+  let alreadyLogged = 0
+  const errors = () => app.log().filter(({ level }) => ['error', 'fatal'].includes(String(level)))
 
   const isQuiet = async () => {
     expect(await ari('GET', 'channels')).toEqual([])
@@ -206,6 +216,8 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
     },
     asteriskPid,
     api,
+    recordings: path.join(data, 'asterisk/spool/recording'),
+    expectError: (msg) => void expectedErrors.push(msg),
     app: () => app,
     restart: async () => {
       app = await startApp(env, data, http)
@@ -222,6 +234,10 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
       const data = answer.body['data'] as Body
       allocated.push(String(data['greenpin_id']))
       return data
+    },
+    settings: async (body) => {
+      const answer = await api('PUT', `/v1/tenants/${sid}/settings`, body)
+      expect(answer.body).toMatchObject({ success: true })
     },
     call: async (to, caller, rows) =>
       keep(placeCall({ ...callers, port: await freePort('udp') }, to, caller, rows)),
@@ -273,7 +289,10 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
         },
         { atMostMs: LAST_TIMER_MS },
       )
-      expect(app.log().filter(({ level }) => ['error', 'fatal'].includes(String(level)))).toEqual([])
+      const logged = errors().slice(alreadyLogged)
+      if (expectedErrors.length === 0) expect(logged).toEqual([])
+      else expect(logged.map(({ msg }) => msg)).toEqual(expectedErrors.splice(0))
+      alreadyLogged += logged.length
       alreadyTold = sink.received.length
     },
     clear: async () => {

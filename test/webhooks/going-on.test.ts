@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import type { DeliveryOutcome } from '../../src/engine/store.ts'
+import type { DeliveryAttempt, DeliveryOutcome } from '../../src/engine/store.ts'
 import { until } from '../support/until.ts'
 import { webhookSink, type Received, type Sink } from '../support/webhook-sink.ts'
 import { testOutbox, type TestOutbox } from './outbox.ts'
@@ -117,8 +117,8 @@ describe('a store that fails', () => {
   test('to write an outcome gets it later, and nothing is sent twice or anew meanwhile', async () => {
     const { store } = outbox
     let failures = 0
-    const deliveryDone = (id: string, outcome: DeliveryOutcome) =>
-      failures++ < 3 ? Promise.reject(new Error('disk full')) : store.deliveryDone(id, outcome)
+    const deliveryDone = (attempt: DeliveryAttempt, outcome: DeliveryOutcome) =>
+      failures++ < 3 ? Promise.reject(new Error('disk full')) : store.deliveryDone(attempt, outcome)
     await outbox.commit('a', 3)
     outbox.start({ store: { ...store, deliveryDone } })
     await until(() => expect(outbox.errors.length).toBeGreaterThan(0))

@@ -1,6 +1,7 @@
 import type { Account, VirtualNumber } from '../../engine/accounts.ts'
 import {
   callAnswered,
+  callNotRecorded,
   callReached,
   callRinging,
   endCall,
@@ -20,7 +21,7 @@ import {
   type RefusedCall,
 } from '../../engine/membership.ts'
 import type { Membership } from '../../engine/store.ts'
-import { turnAway, UNASSIGNED, type Answered, type Call, type PromptName } from '../call.ts'
+import { turnAway, UNASSIGNED, type Answered, type Call, type PromptName, type Recording } from '../call.ts'
 import { askPin } from './ask-pin.ts'
 
 /**
@@ -104,9 +105,16 @@ async function connect(call: Call, ctx: Context, account: Account, member: Membe
     await endCall(ctx, call.id, { unanswered: rung.unanswered })
     return call.play(WHY_NOT[rung.unanswered.status])
   }
-  const { number, channelId } = rung.answered
-  await callAnswered(ctx, call.id, number, channelId)
-  await endCall(ctx, call.id, { endedAt: await call.talk(rung.answered) })
+  const { recordTalks, announceRecording: announced, keepRecordingsMs } = account.settings
+  await callAnswered(ctx, call.id, rung.answered, recordTalks ? keepRecordingsMs : undefined)
+  const recording: Recording = {
+    announced,
+    // A store that refuses this refuses the end of the call too, and that is where it is said.
+    onFailed: () => void callNotRecorded(ctx, call.id).catch(() => undefined),
+  }
+  await endCall(ctx, call.id, {
+    endedAt: await call.talk(rung.answered, recordTalks ? recording : undefined),
+  })
 }
 
 /** Rings nobody, and says why. */

@@ -1,17 +1,26 @@
 import type { Database } from 'better-sqlite3'
-import type { Account, AccountSettings, VirtualNumber } from '../../engine/accounts.ts'
+import type { VirtualNumber } from '../../engine/accounts.ts'
 import { Refusal, type RefusalCode } from '../../engine/errors.ts'
+import type { Event } from '../../engine/events.ts'
 import type { Store } from '../../engine/store.ts'
+import {
+  ACCOUNT_COLUMNS as COLUMNS,
+  accountFinder,
+  type AccountRow,
+  settingsWriter,
+  toAccount,
+} from './account-rows.ts'
 import type { Commit } from './group-commit.ts'
 
-type Accounts = Pick<Store, 'addAccount' | 'accounts' | 'findLogin' | 'addNumber' | 'findNumber'>
-
-type AccountRow = { id: string; sid: string; name: string; settings: string; webhook_secret: string }
-
-const COLUMNS = 'account.id, account.sid, account.name, account.settings, account.webhook_secret'
+type Accounts = Pick<
+  Store,
+  'addAccount' | 'accounts' | 'changeAccount' | 'findLogin' | 'addNumber' | 'findNumber'
+>
 
 /** Accounts, their credentials and their numbers. */
-export function accounts(db: Database, commit: Commit): Accounts {
+export function accounts(db: Database, commit: Commit, keep: (events?: Event[]) => void): Accounts {
+  const find = accountFinder(db)
+  const saveSettings = settingsWriter(db)
   const insertAccount = db.prepare<[string, string, string, string, string]>(
     `insert into account (id, sid, name, settings, webhook_secret) values (?, ?, ?, ?, ?)`,
   )
@@ -42,6 +51,14 @@ export function accounts(db: Database, commit: Commit): Accounts {
         }),
       ),
     accounts: () => Promise.resolve(all.all().map(toAccount)),
+    changeAccount: (id, decide) =>
+      commit(() => {
+        const change = decide(find(id))
+        if (change.save) saveSettings(id, change.save.settings, 'the endpoint was removed')
+        // After the settings, which say where these go.
+        keep(change.events)
+        return change.result
+      }),
     findLogin: (dialect, user) => {
       const row = login.get(dialect, user)
       return Promise.resolve(row && { account: toAccount(row), secretHash: row.secret_hash })
@@ -62,11 +79,6 @@ export function accounts(db: Database, commit: Commit): Accounts {
       })
     },
   }
-}
-
-function toAccount(row: AccountRow): Account {
-  const settings = JSON.parse(row.settings) as AccountSettings
-  return { id: row.id, sid: row.sid, name: row.name, settings, webhookSecret: row.webhook_secret }
 }
 
 /** The driver's word for "exists already" as the engine's. By code: under a test runner the error may be of another realm. */

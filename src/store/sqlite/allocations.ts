@@ -1,81 +1,67 @@
 import type { Database } from 'better-sqlite3'
-import type { Allocation, AllocationState, Party, PartyName, Usage } from '../../engine/allocations.ts'
+import type { Allocation, PartyName } from '../../engine/allocations.ts'
 import type { Event } from '../../engine/events.ts'
-import type { Change, Store } from '../../engine/store.ts'
+import type { Change, Membership, Store } from '../../engine/store.ts'
+import { accountFinder, eachOnce } from './account-rows.ts'
+import {
+  ALLOCATION_COLUMNS as COLUMNS,
+  type AllocationRow,
+  allocationWriter,
+  toAllocation,
+} from './allocation-rows.ts'
 import type { Commit } from './group-commit.ts'
-import { ms, text } from './time.ts'
+import { text } from './time.ts'
 
 type Allocations = Pick<
   Store,
   | 'addAllocation'
   | 'findAllocation'
   | 'changeAllocation'
+  | 'updateAllocation'
   | 'changeByPin'
   | 'membershipsOn'
   | 'hasAllocations'
   | 'dueAllocations'
-  | 'pinsInUse'
 >
 
-type Row = {
-  id: string
-  account_id: string
-  transaction_id: string
-  a: string
-  b: string
-  usage: Usage
-  state: AllocationState
-  created_at: string
-  deallocate_at: string
-  ended_at: string | null
-}
+type RowOfParty = AllocationRow & { party: PartyName }
 
-const COLUMNS = 'id, account_id, transaction_id, a, b, usage, state, created_at, deallocate_at, ended_at'
-const JOINED = COLUMNS.split(', ')
-  .map((column) => `allocation.${column}`)
-  .join(', ')
-
-/** Allocations and the two indexes that a call is decided by: PINs and numbers on a virtual number. */
+/** Allocations, and finding them by what a caller keys or calls from. */
 export function allocations(db: Database, commit: Commit, keep: (events?: Event[]) => void): Allocations {
-  const rows = allocationRows(db)
-  const sameTransaction = db.prepare<[string, string], Row>(
+  const write = allocationWriter(db)
+  const lookUp = surroundings(db)
+  const findAccount = accountFinder(db)
+  const sameTransaction = db.prepare<[string, string], AllocationRow>(
     `select ${COLUMNS} from allocation where account_id = ? and transaction_id = ? and state = 'active'`,
   )
-  const own = db.prepare<[string, string], Row>(
+  const own = db.prepare<[string, string], AllocationRow>(
     `select ${COLUMNS} from allocation where account_id = ? and id = ?`,
   )
-  const byPin = db.prepare<[string, string], Row & { party: PartyName }>(
-    `select ${JOINED}, allocation_pin.party from allocation_pin
+  const byPin = db.prepare<[string, string], RowOfParty>(
+    `select ${COLUMNS}, allocation_pin.party from allocation_pin
      join allocation on allocation.id = allocation_pin.allocation_id
      where allocation_pin.vn = ? and allocation_pin.pin = ? and allocation.state = 'active'`,
   )
-  const byMember = db.prepare<[string, string], Row & { party: PartyName }>(
-    `select ${JOINED}, allocation_member.party from allocation_member
+  const byMember = db.prepare<[string, string], RowOfParty>(
+    `select ${COLUMNS}, allocation_member.party from allocation_member
      join allocation on allocation.id = allocation_member.allocation_id
      where allocation_member.vn = ? and allocation_member.number = ? and allocation.state = 'active'`,
   )
-  const due = db.prepare<[string, number], Pick<Allocation, 'accountId' | 'id'>>(
-    `select account_id as accountId, id from allocation
-     where state = 'active' and deallocate_at <= ? order by deallocate_at limit ?`,
+  const due = db.prepare<[string, number], { account_id: string; id: string }>(
+    `select account_id, id from allocation
+     where state = 'active' and deallocate_at <= ? order by deallocate_at, id limit ?`,
   )
+  // Members first: nearly every allocation has some, and many PINs may be cooling off on the number.
   const inUse = db
     .prepare<[string, string], 0 | 1>(
-      `select exists (select 1 from allocation_pin where vn = ?) or exists (select 1 from allocation_member where vn = ?)`,
+      `select exists (select 1 from allocation_member where vn = ?)
+       or exists (select 1 from allocation_pin where vn = ? and free_at is null)`,
     )
     .pluck()
-  const pinTaken = db
-    .prepare<[string, string], 1>(`select 1 from allocation_pin where vn = ? and pin = ?`)
-    .pluck()
-  const ownsNumber = db
-    .prepare<[string, string], 1>(`select 1 from virtual_number where number = ? and account_id = ?`)
-    .pluck()
-  const pinsOn = db
-    .prepare<[string, number], string>(`select pin from allocation_pin where vn = ? and length(pin) = ?`)
-    .pluck()
 
-  function apply<R>(before: Row | undefined, change: Change<Allocation, R>): R {
-    if (change.save && before) rows.update(toAllocation(before), change.save)
-    else if (change.save) rows.insert(change.save)
+  function apply<R>(before: AllocationRow | undefined, change: Change<Allocation, R>): R {
+    if (change.save && before) write.update(toAllocation(before), change.save)
+    else if (change.save) write.insert(change.save)
     keep(change.events)
     return change.result
   }
@@ -83,13 +69,8 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
   return {
     addAllocation: (query, decide) =>
       commit(() => {
-        const { accountId, vns, pins } = query
-        const same = sameTransaction.get(accountId, query.transactionId)
-        const seen = {
-          sameTransaction: same && toAllocation(same),
-          takenPins: new Set(pins.filter((pin) => vns.some((vn) => pinTaken.get(vn, pin)))),
-          ownVns: new Set(vns.filter((vn) => ownsNumber.get(vn, accountId))),
-        }
+        const same = sameTransaction.get(query.accountId, query.transactionId)
+        const seen = { sameTransaction: same && toAllocation(same), ...lookUp(query) }
         return apply(undefined, decide(seen))
       }),
     findAllocation: (accountId, id) => {
@@ -101,95 +82,47 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
         const row = own.get(accountId, id)
         return apply(row, decide(row && toAllocation(row)))
       }),
+    updateAllocation: (query, decide) =>
+      commit(() => {
+        const row = own.get(query.accountId, query.id)
+        return apply(row, decide(row && toAllocation(row), lookUp(query)))
+      }),
     changeByPin: (vn, pin, decide) =>
       commit(() => {
         const row = byPin.get(vn, pin)
-        return apply(row, decide(row && { allocation: toAllocation(row), party: row.party }))
+        return apply(row, decide(row && toMembership(row)))
       }),
-    membershipsOn: (vn, number) =>
-      Promise.resolve(
-        byMember.all(vn, number).map((row) => ({ allocation: toAllocation(row), party: row.party })),
-      ),
+    membershipsOn: (vn, number) => Promise.resolve(byMember.all(vn, number).map(toMembership)),
     hasAllocations: (vn) => Promise.resolve(inUse.get(vn, vn) === 1),
-    dueAllocations: (now, limit) => Promise.resolve(due.all(text(now), limit)),
-    pinsInUse: (vns, length) => Promise.resolve(new Set(vns.flatMap((vn) => pinsOn.all(vn, length)))),
-  }
-}
-
-/** Writes an allocation and keeps the indexes equal to it: an allocation that ended has no index rows. */
-function allocationRows(db: Database) {
-  const insert = db.prepare<string[]>(
-    `insert into allocation (${COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  )
-  const update = db.prepare(
-    `update allocation set a = ?, b = ?, usage = ?, state = ?, deallocate_at = ?, ended_at = ? where id = ?`,
-  )
-  const addPin = db.prepare(`insert into allocation_pin (vn, pin, allocation_id, party) values (?, ?, ?, ?)`)
-  const dropPin = db.prepare(`delete from allocation_pin where vn = ? and pin = ?`)
-  const addMember = db.prepare(
-    `insert into allocation_member (vn, number, allocation_id, party) values (?, ?, ?, ?) on conflict do nothing`,
-  )
-  const dropMember = db.prepare(
-    `delete from allocation_member where vn = ? and number = ? and allocation_id = ?`,
-  )
-
-  function index(allocation: Allocation): void {
-    for (const [party, vn, { numbers, pin }] of sides(allocation)) {
-      if (pin !== undefined) addPin.run(vn, pin, allocation.id, party)
-      for (const number of numbers) addMember.run(vn, number, allocation.id, party)
-    }
-  }
-
-  function unindex(allocation: Allocation): void {
-    for (const [, vn, { numbers, pin }] of sides(allocation)) {
-      if (pin !== undefined) dropPin.run(vn, pin)
-      for (const number of numbers) dropMember.run(vn, number, allocation.id)
-    }
-  }
-
-  return {
-    insert(to: Allocation): void {
-      const { id, accountId, transactionId, usage, state } = to
-      insert.run(
-        ...[id, accountId, transactionId, JSON.stringify(to.a), JSON.stringify(to.b), usage, state],
-        ...[text(to.createdAt), text(to.deallocateAt), text(to.endedAt) as string],
-      )
-      if (state === 'active') index(to)
-    },
-    update(from: Allocation, to: Allocation): void {
-      const { id, usage, state } = to
-      const [a, b] = [JSON.stringify(to.a), JSON.stringify(to.b)]
-      update.run(a, b, usage, state, text(to.deallocateAt), text(to.endedAt), id)
-      if (from.state === 'active') unindex(from)
-      if (state === 'active') index(to)
+    dueAllocations: (now, limit) => {
+      const account = eachOnce(findAccount)
+      const found = due.all(text(now), limit).flatMap(({ account_id: accountId, id }) => {
+        const owner = account(accountId)
+        return owner ? [{ account: owner, id }] : []
+      })
+      return Promise.resolve(found)
     },
   }
 }
 
-function sides({ a, b }: Allocation): [PartyName, string, Party][] {
-  return [
-    ...a.vns.map((vn): [PartyName, string, Party] => ['a', vn, a]),
-    ...b.vns.map((vn): [PartyName, string, Party] => ['b', vn, b]),
-  ]
+type Query = { accountId: string; vns: string[]; pins: string[]; id?: string }
+
+/** What is taken and what is owned, for a decision. PINs of the allocation `id` are not taken for itself. */
+function surroundings(db: Database) {
+  const pinTaken = db
+    .prepare<[string, string, string], 1>(
+      `select 1 from allocation_pin where vn = ? and pin = ? and allocation_id <> ?`,
+    )
+    .pluck()
+  const ownsNumber = db
+    .prepare<[string, string], 1>(`select 1 from virtual_number where number = ? and account_id = ?`)
+    .pluck()
+  return ({ accountId, vns, pins, id = '' }: Query) => ({
+    takenPins: new Set(pins.filter((pin) => vns.some((vn) => pinTaken.get(vn, pin, id)))),
+    ownVns: new Set(vns.filter((vn) => ownsNumber.get(vn, accountId))),
+  })
 }
 
-function toAllocation(row: Row): Allocation {
-  return {
-    id: row.id,
-    accountId: row.account_id,
-    transactionId: row.transaction_id,
-    a: toParty(row.a),
-    b: toParty(row.b),
-    usage: row.usage,
-    state: row.state,
-    createdAt: ms(row.created_at),
-    deallocateAt: ms(row.deallocate_at),
-    endedAt: ms(row.ended_at),
-  }
-}
-
-/** JSON has no undefined: a party without a PIN comes back without the key. */
-function toParty(json: string): Party {
-  const { numbers, vns, pin } = JSON.parse(json) as Omit<Party, 'pin'> & { pin?: string }
-  return { numbers, vns, pin }
+function toMembership(row: RowOfParty): Membership {
+  return { allocation: toAllocation(row), party: row.party }
 }

@@ -5,7 +5,7 @@ import type { Store } from '../../engine/store.ts'
 import type { Commit } from './group-commit.ts'
 import { ms, text } from './time.ts'
 
-type Calls = Pick<Store, 'addCall' | 'changeCall' | 'openCalls' | 'touch' | 'lastAlive'>
+type Calls = Pick<Store, 'addCall' | 'changeCall' | 'openCalls' | 'dueRecordings' | 'touch' | 'lastAlive'>
 
 type Row = Record<(typeof COLUMNS)[number], string | null>
 
@@ -29,7 +29,7 @@ const COLUMNS = [
     'answered_at',
     'ended_at',
   ] as const),
-  ...(['call_type', 'dial_status'] as const),
+  ...(['call_type', 'dial_status', 'recorded_until'] as const),
 ] as const
 
 /** Call records, and the one row that says when the application was last alive. */
@@ -45,6 +45,11 @@ export function calls(db: Database, commit: Commit, keep: (events?: Event[]) => 
   )
   const find = db.prepare<[string], Row>(`select ${names} from call where id = ?`)
   const open = db.prepare<[], Row>(`select ${names} from call where state <> 'ended' order by id`)
+  const recorded = db
+    .prepare<[string, number], string>(
+      `select id from call where state = 'ended' and recorded_until <= ? order by recorded_until, id limit ?`,
+    )
+    .pluck()
   const saveAlive = db.prepare<[string]>(
     `insert into life (one, alive_at) values (1, ?) on conflict (one) do update set alive_at = excluded.alive_at`,
   )
@@ -61,6 +66,7 @@ export function calls(db: Database, commit: Commit, keep: (events?: Event[]) => 
         return change.result
       }),
     openCalls: () => Promise.resolve(open.all().map(toCall)),
+    dueRecordings: (now, limit) => Promise.resolve(recorded.all(text(now), limit)),
     touch: (now) => commit(() => void saveAlive.run(text(now))),
     lastAlive: () => Promise.resolve(ms(alive.get() ?? null)),
   }
@@ -85,6 +91,7 @@ function toRow(call: CallRecord): Row {
     ended_at: text(call.endedAt),
     call_type: call.callType ?? null,
     dial_status: call.dialStatus ?? null,
+    recorded_until: text(call.recordedUntil),
   }
 }
 
@@ -108,5 +115,6 @@ function toCall(row: Row): CallRecord {
     endedAt: ms(row.ended_at),
     callType: (row.call_type ?? undefined) as CallRecord['callType'],
     dialStatus: (row.dial_status ?? undefined) as CallRecord['dialStatus'],
+    recordedUntil: ms(row.recorded_until),
   }
 }

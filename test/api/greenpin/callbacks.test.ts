@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { callbackBody } from '../../../src/api/dialects/greenpin/callbacks.ts'
+import { signedLinks } from '../../../src/api/links.ts'
 import type { CallCompleted } from '../../../src/engine/events.ts'
 
 const CALL_ID = '0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'
@@ -20,8 +21,10 @@ const completed: CallCompleted = {
   startedAt: Date.UTC(2020, 2, 23, 12, 58, 2, 100),
   dialMs: 20_300,
   talkMs: 17_900,
+  recordedUntil: undefined,
 }
-const text = (event: Parameters<typeof callbackBody>[0]) => JSON.stringify(callbackBody(event))
+const links = signedLinks('key', () => 'https://pins.example')
+const text = (event: Parameters<typeof callbackBody>[0]) => JSON.stringify(callbackBody(event, links))
 
 describe('Events Call Backs', () => {
   test('"On every call that happens in an allocation": fields, types and order of the sample', () => {
@@ -61,6 +64,13 @@ describe('Events Call Backs', () => {
     expect(body).toMatchObject({ from: null, to: null, dial_call_status: null, on_call_duration: 0 })
   })
 
+  test('"Recording of the call conversation if enabled": a link that works for as long as it is kept', () => {
+    const recordedUntil = Date.UTC(2020, 3, 22, 12, 58, 22)
+    const body = callbackBody({ ...completed, recordedUntil }, links)
+    expect(body).toMatchObject({ recording_url: links.recording(CALL_ID, recordedUntil) })
+    expect(links.recording(CALL_ID, recordedUntil)).toContain('expires=1587560302&')
+  })
+
   test('"If the user identifies himself with the correct pin": fields and order of the sample', () => {
     const event = { ...common, ...allocation, type: 'caller.verified', callId: CALL_ID } as const
     const verified = { vn: '+916292134471', caller: '+917987686144', party: 'a', pin: '0321' } as const
@@ -74,7 +84,7 @@ describe('Events Call Backs', () => {
         call_sid: CALL_SID,
       }),
     )
-    expect(callbackBody({ ...event, ...verified, caller: undefined })).toMatchObject({ caller: null })
+    expect(callbackBody({ ...event, ...verified, caller: undefined }, links)).toMatchObject({ caller: null })
   })
 
   test('"If an unregistered caller fails to verify himself": fields and order of the sample', () => {

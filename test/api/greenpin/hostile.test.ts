@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { eventsOf, SECRET, VN1 } from '../../support/context.ts'
-import { type Door, openDoor, SAMPLE, sample } from '../door.ts'
+import { eventsOf, SECRET } from '../../support/context.ts'
+import { type Door, openDoor, sample } from '../door.ts'
+import { a, BODIES, type Body } from './hostile-bodies.ts'
 
 const ALL = '/v1/tenants/acme/greenpin'
 const LOGIN = `Authorization: Basic ${btoa(`acme:${SECRET}`)}`
@@ -16,122 +17,52 @@ afterAll(() => door.close())
 function expectEnvelope(status: number, text: string) {
   expect(status).toBeGreaterThanOrEqual(400)
   expect(status).toBeLessThan(500)
-  const body = JSON.parse(text) as { code: unknown; message: unknown }
+  const { request_id, method, ...body } = JSON.parse(text) as Record<
+    'request_id' | 'method' | 'code' | 'message',
+    unknown
+  >
   expect(body).toEqual({ success: false, status, code: body.code, message: body.message, data: null })
-  expect([1, 3, 5, 7, 8, 14, 16]).toContain(body.code)
+  expect(method).toBe(request_id === undefined ? undefined : 'PUT')
+  expect([1, 2, 3, 5, 7, 8, 13, 14, 16, 22]).toContain(body.code)
   expect(body.message).toMatch(/^[A-Z][\w .,:/-]{10,120}$/)
   expect(text).not.toMatch(/<|node_modules|\.ts:|Error:/)
 }
-
-const a = { numbers: ['7987686144'], vns: [VN1] }
-const withA = (change: object) => sample({ a: { ...a, ...change } })
-const deep = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`
-
-/** A request that would be granted but for this one key. */
-const withKey = (json: string) => JSON.stringify(sample()).replace('{', `{${json},`)
-
-const HOSTILE_NUMBERS = [
-  ...'1/sip:x@evil 1@trunk2 500&PJSIP/itsp/14165551212 ${SHELL(id)} $[1+1] 1%0d%0aVia: 1;tag=x 1,2,3 1|2'.split(
-    ' ',
-  ),
-  ...'\'" \\ + *#06# <b> ０７９８７６８６１４４ 7987686144\u202e 7987686144\0 1\r\nX-Evil:1'.split(' '),
-  '9'.repeat(10_000),
-]
-
-type Body = object | string | Uint8Array<ArrayBuffer>
-
-const BODIES: [string, Body][] = [
-  ...HOSTILE_NUMBERS.map((number): [string, Body] => [
-    `number ${number.slice(0, 20)}`,
-    withA({ numbers: [number] }),
-  ]),
-  ...HOSTILE_NUMBERS.map((vn): [string, Body] => [`vn ${vn.slice(0, 20)}`, withA({ vns: [vn] })]),
-  ...HOSTILE_NUMBERS.map((pin): [string, Body] => [`pin ${pin.slice(0, 20)}`, withA({ pin })]),
-  ['nothing', ''],
-  ['no JSON', '{'],
-  ['two JSONs', '{}{}'],
-  ['half a string', '{"transaction_id":"x'],
-  ['an array', []],
-  ['a string', '"x"'],
-  ['a number', '1'],
-  ['null', 'null'],
-  ['NaN', '{"transaction_id":NaN}'],
-  ['form fields', 'transaction_id=x&a[numbers][]=7987686144'],
-  ['XML', '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x>&e;</x>'],
-  ['UTF-16', Buffer.from(JSON.stringify(SAMPLE), 'utf16le')],
-  ['wrong UTF-8', Buffer.from(withKey('"\xff":1'), 'latin1')],
-  ['256 kB and more', withKey(`"x":"${'x'.repeat(262_144)}"`)],
-  ['nine deep', withKey(`"x":${deep(8)}`)],
-  ['100000 deep', withKey(`"x":${deep(100_000)}`)],
-  ['40000 deep, objects, not closed', withKey(`"x":${'{"a":'.repeat(40_000)}1`)],
-  ['__proto__', withKey('"__proto__":{"polluted":1}')],
-  ['__proto__ inside', withKey('"x":{"__proto__":{"polluted":1}}')],
-  ['__proto__ escaped', withKey('"\\u005f_proto__":{"polluted":1}')],
-  ['constructor', withKey('"constructor":{}')],
-  ['prototype in a list', withKey('"x":[{"prototype":1}]')],
-  ['transaction_id an array', sample({ transaction_id: ['x'] })],
-  ['transaction_id an object', sample({ transaction_id: { $ne: 1 } })],
-  ['transaction_id true', sample({ transaction_id: true })],
-  ['transaction_id 1.5', sample({ transaction_id: 1.5 })],
-  ['transaction_id 1e400', '{"transaction_id":1e400}'],
-  ['transaction_id too long', sample({ transaction_id: 'x'.repeat(256) })],
-  ['transaction_id with NUL', sample({ transaction_id: 'a\0b' })],
-  ['transaction_id with a line break', sample({ transaction_id: 'a\r\nb' })],
-  ['transaction_id half a character', '{"transaction_id":"\\ud800"}'],
-  ['a an array', sample({ a: [] })],
-  ['a a string', sample({ a: '7987686144' })],
-  ['a.numbers a string', withA({ numbers: '7987686144' })],
-  ['a.numbers an object', withA({ numbers: { 0: '7987686144', length: 1 } })],
-  ['a.numbers of arrays', withA({ numbers: [['7987686144']] })],
-  ['a.numbers of nulls', withA({ numbers: [null] })],
-  ['a.numbers of objects', withA({ numbers: [{ toString: '7987686144' }] })],
-  ['a.numbers negative', withA({ numbers: [-7987686144] })],
-  ['a.numbers a thousand', withA({ numbers: Array.from({ length: 1_000 }, () => '7987686144') })],
-  ['a.vns a string', withA({ vns: VN1 })],
-  ['a.vns a thousand', withA({ vns: Array.from({ length: 1_000 }, () => VN1) })],
-  ['a.vns not ours', withA({ vns: ['+916292130000'] })],
-  ['a.pin an array', withA({ pin: ['1', '2'] })],
-  ['a.pin negative', withA({ pin: -1 })],
-  ['a.pin a fraction', withA({ pin: 1.5 })],
-  ['a.pin true', withA({ pin: true })],
-  ['a.pin empty', withA({ pin: '' })],
-  ['a.pin a card', withA({ pin: '4111111111111111' })],
-  ['a.pin Arabic digits', withA({ pin: '١٢٣٤' })],
-  ['a.pin_length huge', withA({ pin_length: 1e9 })],
-  ['a.pin_length hex', withA({ pin_length: '0x4' })],
-  ['a.pin_length blank', withA({ pin_length: ' 4' })],
-  ['usage an array', sample({ usage: ['oneway'] })],
-  ['usage shouted', sample({ usage: 'ONEWAY' })],
-  ['policy a string', sample({ deallocation_policy: '20s' })],
-  ['policy an array', sample({ deallocation_policy: ['20s'] })],
-  ['duration a number', sample({ deallocation_policy: { duration: 20 } })],
-  ...['', '20', '-1', '0s', '1.5h', '20 s', '1e3s', '20s; drop table', '9'.repeat(60_000)].map(
-    (duration): [string, Body] => [
-      `duration ${duration.slice(0, 20)}`,
-      sample({ deallocation_policy: { duration } }),
-    ],
-  ),
-]
 
 test('the table is long enough to mean something', () => {
   expect(BODIES.length).toBeGreaterThanOrEqual(100)
 })
 
-/** Sends these bytes unchanged. */
-async function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) {
+type Sent = { method?: string; path?: string; headers?: Record<string, string> }
+type Bytes = string | Uint8Array<ArrayBuffer>
+
+/** Sends these bytes unchanged, in no more time than an attacker deserves. */
+async function send(body: Bytes, { method = 'POST', path = ALL, headers }: Sent = {}) {
   const login = `Basic ${btoa(`acme:${SECRET}`)}`
   const all = { Authorization: login, 'Content-Type': 'application/json', ...headers }
-  const answer = await fetch(`${door.url}${ALL}`, { method: 'POST', headers: all, body })
-  return { status: answer.status, text: await answer.text() }
+  const started = performance.now()
+  const answer = await fetch(`${door.url}${path}`, { method, headers: all, body })
+  const text = await answer.text()
+  expect(performance.now() - started).toBeLessThan(500)
+  return { status: answer.status, text }
 }
 
-test.each(BODIES)('body: %s', async (_name, body) => {
-  const started = performance.now()
-  const { status, text } = await post(
-    body instanceof Uint8Array || typeof body === 'string' ? body : JSON.stringify(body),
-  )
-  expect(performance.now() - started).toBeLessThan(500)
+const bytesOf = (body: Body): Bytes =>
+  body instanceof Uint8Array || typeof body === 'string' ? body : JSON.stringify(body)
+
+test.each(BODIES)('body of POST: %s', async (_name, body) => {
+  const { status, text } = await send(bytesOf(body))
   expectEnvelope(status, text)
+})
+
+test.each(BODIES)('body of PUT, of one and of many: %s', async (_name, body) => {
+  const one = await send(bytesOf(body), { method: 'PUT', path: `${ALL}/x` })
+  expectEnvelope(one.status, one.text)
+  if (body instanceof Uint8Array) return
+  const item = String(bytesOf(body)).replace(/^\{(?=")/, '{"greenpin_id":"x",')
+  const many = await send(`{"greenpins":[${item}]}`, { method: 'PUT' })
+  if (many.status !== 207) return expectEnvelope(many.status, many.text)
+  const { response } = JSON.parse(many.text) as { response: { status: number }[] }
+  for (const envelope of response) expectEnvelope(envelope.status, JSON.stringify(envelope))
 })
 
 test.each([
@@ -142,14 +73,13 @@ test.each([
   'text/plain; application/json',
   'application/xml',
 ])('a body that says it is %s', async (type) => {
-  const { status, text } = await post(JSON.stringify(sample()), { 'Content-Type': type })
+  const { status, text } = await send(JSON.stringify(sample()), { headers: { 'Content-Type': type } })
   expectEnvelope(status, text)
 })
 
 test('a compressed body, which could be a bomb', async () => {
-  const { status, text } = await post(new Uint8Array(gzipSync(JSON.stringify(sample()))), {
-    'Content-Encoding': 'gzip',
-  })
+  const headers = { 'Content-Encoding': 'gzip' }
+  const { status, text } = await send(new Uint8Array(gzipSync(JSON.stringify(sample()))), { headers })
   expectEnvelope(status, text)
 })
 
@@ -182,7 +112,7 @@ test.each([
       '/v1/tenants',
       '/v1/tenants/',
       '/v1/tenants/acme',
-      '/v1/tenants/acme/settings',
+      '/v1/tenants/acme/settings/x',
       `${ALL}/x/y`,
       '/v1/tenants/__proto__/greenpin/x',
     ],

@@ -181,4 +181,13 @@ describe('Delete a Pin Allocation', () => {
     await granted(door.as('delete', `${ALL}/${id}`))
     await granted(create())
   })
+
+  test('…after the `deletion_time` of the account', async () => {
+    await granted(door.as('put', '/v1/tenants/acme/settings').send({ deletion_time: 60 }))
+    const { greenpin_id: id } = await granted(create())
+    await granted(door.as('delete', `${ALL}/${id}`))
+    await expectRefusal(create(), 409, 19, '')
+    door.ctx.clock.ms += 60_000
+    await granted(create())
+  })
 })

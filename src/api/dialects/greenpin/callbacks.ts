@@ -6,15 +6,18 @@ import type {
   Event,
 } from '../../../engine/events.ts'
 import { utcSeconds, wholeSeconds } from '../../../engine/time.ts'
+import type { Links } from '../../links.ts'
+import type { Callbacks } from './callback-schema.ts'
 
 /**
  * What the manual's "Events Call Backs" POST for this event, in the order of their samples.
- * It depends on nothing but the event, so a repeated delivery has the same bytes. What is not known is null.
+ * It depends on nothing but the event and where we are reached, so a repeated delivery has the same bytes. What is not
+ * known is null.
  */
-export function callbackBody(event: Event): object | undefined {
+export function callbackBody(event: Event, links: Links): object {
   switch (event.type) {
     case 'call.completed':
-      return callCompleted(event)
+      return callCompleted(event, links)
     case 'caller.verified':
       return verificationOk(event)
     case 'caller.refused':
@@ -24,7 +27,8 @@ export function callbackBody(event: Event): object | undefined {
   }
 }
 
-function callCompleted(event: CallCompleted) {
+function callCompleted(event: CallCompleted, links: Links): Callbacks['call.completed'] {
+  const { callId, recordedUntil } = event
   return {
     transaction_id: event.transactionId,
     call_sid: callSid(event),
@@ -38,14 +42,14 @@ function callCompleted(event: CallCompleted) {
     dial_call_duration: wholeSeconds(event.dialMs),
     on_call_duration: wholeSeconds(event.talkMs),
     direction: 'incoming',
-    recording_url: null,
+    recording_url: recordedUntil === undefined ? null : links.recording(callId, recordedUntil),
     dial_call_status: event.dialStatus ?? null,
     // The manual's constant; clients that check it stay unchanged.
     source: 'exotel',
   }
 }
 
-function verificationOk(event: CallerVerified) {
+function verificationOk(event: CallerVerified): Callbacks['caller.verified'] {
   return {
     caller: event.caller ?? null,
     greenpin_id: event.allocationId,
@@ -56,7 +60,7 @@ function verificationOk(event: CallerVerified) {
   }
 }
 
-function verificationFailed(event: CallerRefused) {
+function verificationFailed(event: CallerRefused): Callbacks['caller.refused'] {
   return {
     start_time: utcSeconds(event.startedAt),
     caller: event.caller ?? null,
@@ -66,7 +70,7 @@ function verificationFailed(event: CallerRefused) {
   }
 }
 
-function deallocation({ a, b, ...event }: AllocationEnded) {
+function deallocation({ a, b, ...event }: AllocationEnded): Callbacks['allocation.ended'] {
   return {
     transaction_id: event.transactionId,
     aparty_numbers: a.numbers,

@@ -1,0 +1,21 @@
+import type { Router } from 'express'
+import type { Context } from '../engine/context.ts'
+import type { Event } from '../engine/events.ts'
+import type { Links } from './links.ts'
+
+/** What a dialect needs to answer requests. */
+export type DialectParts = {
+  ctx: Context
+  /** Why an event cannot be delivered to this address, in words; undefined when it can. */
+  refusedReceiver: (url: string) => Promise<string | undefined>
+}
+
+/** What a vendor's clients meet: requests under a prefix, and the bodies of the events that they receive. */
+export type DialectDoor = {
+  prefix: string
+  router: (parts: DialectParts) => Router
+  /** Undefined for events that this vendor does not tell. Same event, same body. */
+  callbackBody: (event: Event, links: Links) => object | undefined
+  /** The OpenAPI 3.1 document, call-backs under `webhooks`, made from the schemas that requests are read with. */
+  openapi: () => object
+}

@@ -1,0 +1,163 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import Database from 'better-sqlite3'
+import { type AccountSettings, DEFAULT_SETTINGS } from '../../src/engine/accounts.ts'
+import type { CallRecord } from '../../src/engine/calls.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
+import { account, ALL, allocation, call, ENDPOINT, FAR, refused, T0, VN1, VN2 } from './contract/given.ts'
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'pinbridge-migrate-'))
+  file = path.join(folder, 'pinbridge.db')
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const at = (ms: number) => new Date(ms).toISOString()
+const [ACTIVE, OVER] = [allocation(), allocation()]
+const ENDED = call({ state: 'ended', endedAt: T0 + 1 })
+/** The settings that schema 1 knew, one of them chosen. */
+const OLD: Partial<AccountSettings> = {
+  ...{ country: 'IN', internationalNumbers: false, timeZone: 'Asia/Kolkata', ringStrategy: 'in_turn' },
+  ...{ pinEnabled: { a: true, b: false }, pinLength: { a: 4, b: 4 }, ringMs: 12_345, endpoints: ALL },
+  ...{ maxAllocationMs: DEFAULT_SETTINGS.maxAllocationMs, maxTalkMs: 3 * 3_600_000, pinAttempts: 3 },
+}
+
+/** A database as the first release left it, with a row in each table. */
+function written(): void {
+  const db = new Database(file)
+  db.exec(readFileSync(new URL('../../src/store/migrations/0001-init.sql', import.meta.url), 'utf8'))
+  db.pragma('user_version = 1')
+  const insert = (table: string, ...values: unknown[]) =>
+    db.prepare(`insert into ${table} values (${values.map(() => '?').join(', ')})`).run(...values)
+  insert('account', 'acme', 'sid-acme', 'acme', JSON.stringify(OLD), 'whsec_acme')
+  insert('credential', 'greenpin', 'key', 'acme', 'hash')
+  for (const vn of [VN1, VN2]) insert('virtual_number', vn, 'acme', 'masking')
+  for (const { id, transactionId, a, b } of [ACTIVE, OVER]) {
+    const [state, endedAt] = id === ACTIVE.id ? ['active', null] : ['vault', at(T0 + 1)]
+    const parties = [JSON.stringify(a), JSON.stringify(b)]
+    insert(
+      'allocation',
+      ...[id, 'acme', transactionId, ...parties, 'twoway', state, at(T0), at(T0 + 3_600_000), endedAt],
+    )
+  }
+  for (const [vn, { pin, numbers }, party] of [
+    [VN1, ACTIVE.a, 'a'],
+    [VN2, ACTIVE.b, 'b'],
+  ] as const) {
+    insert('allocation_pin', vn, pin, ACTIVE.id, party)
+    insert('allocation_member', vn, numbers[0], ACTIVE.id, party)
+  }
+  const none = Array.from({ length: 5 }, () => null)
+  insert(
+    'call',
+    ...[ENDED.id, 'acme', VN1, ENDED.from, ENDED.channelId, 'ended', ...none, at(T0), null, null],
+    ...[at(T0 + 1), null, null],
+  )
+  for (const [id, state] of [
+    ['e1', 'waiting'],
+    ['e2', 'dead'],
+  ] as const) {
+    const body = JSON.stringify(refused('acme', T0, id))
+    insert(
+      'event',
+      id,
+      'acme',
+      'caller.refused',
+      body,
+      state,
+      2,
+      state === 'waiting' ? at(T0) : null,
+      'HTTP 500',
+    )
+  }
+  insert('life', 1, at(T0))
+  db.close()
+}
+
+test('all that the first schema had is there, and works, under the second', async () => {
+  written()
+  const store = openSqlite(file)
+  const over = { ...OVER, state: 'vault', endedAt: T0 + 1, pinsFreeAt: undefined }
+  expect(await store.findAllocation('acme', ACTIVE.id)).toEqual(ACTIVE)
+  expect(await store.allocationsAfter('acme', undefined, 10)).toEqual([over, ACTIVE])
+  expect(await store.changeByPin(VN1, '713', (found) => ({ result: found }))).toEqual({
+    ...{ allocation: ACTIVE, party: 'a' },
+  })
+  expect(await store.changeCall(ENDED.id, (found) => ({ result: found }))).toEqual(ENDED)
+  expect((await store.events({ limit: 10 })).map(({ event, state }) => [event.id, state])).toEqual([
+    ['e2', 'dead'],
+    ['e1', 'waiting'],
+  ])
+  expect(await store.deliveryCounts()).toEqual({ waiting: 1, dead: 1 })
+  expect(await store.lastAlive()).toBe(T0)
+
+  const cooling = { ...ACTIVE, state: 'vault' as const, endedAt: T0 + 2, pinsFreeAt: T0 + 3 }
+  await store.changeAllocation('acme', ACTIVE.id, () => ({ save: cooling, result: 0 }))
+  expect(await store.findAllocation('acme', ACTIVE.id)).toEqual(cooling)
+  expect(await store.releasePins(T0 + 3, 10)).toBe(2)
+  const save: CallRecord = { ...ENDED, recordedUntil: T0 + 5 }
+  await store.changeCall(ENDED.id, () => ({ save, result: 0 }))
+  expect(await store.dueRecordings(T0 + 5, 10)).toEqual([ENDED.id])
+  await store.close()
+  const db = new Database(file, { readonly: true })
+  expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
+  expect(db.pragma('foreign_key_check')).toEqual([])
+  db.close()
+})
+
+test('settings that did not exist when an account was written have their defaults, wherever it is read', async () => {
+  written()
+  const store = openSqlite(file)
+  const acme = account('acme', ALL)
+  const expected = { ...acme, settings: { ...acme.settings, ringMs: 12_345 } }
+  expect(await store.accounts()).toEqual([expected])
+  expect((await store.findLogin('greenpin', 'key'))?.account).toEqual(expected)
+  expect((await store.findNumber(VN1))?.account).toEqual(expected)
+  expect(await store.dueAllocations(FAR, 1)).toEqual([{ account: expected, id: ACTIVE.id }])
+  expect(await store.changeAccount('acme', (found) => ({ result: found }))).toEqual(expected)
+  expect(await store.dueDeliveries(FAR, 1)).toMatchObject([{ endpoint: ENDPOINT, attempts: 2 }])
+  // A receiver that is gone is written down for an old account as for a new one.
+  await store.deliveryDone(
+    { eventId: 'e1', attempts: 2, endpoint: ENDPOINT },
+    { state: 'gone', reason: 'HTTP 410' },
+  )
+  expect(await store.accounts()).toEqual([{ ...expected, settings: { ...expected.settings, endpoints: {} } }])
+  await store.close()
+})
+
+test('what an account has chosen is not its default again, not even null', async () => {
+  const store = openSqlite(file)
+  const acme = account('acme', ALL)
+  const chosen = { ...acme, settings: { ...acme.settings, maxAllocationMs: null, coolOffMs: 7 } }
+  await store.addAccount(chosen, [])
+  expect(await store.accounts()).toEqual([chosen])
+  await store.close()
+})
+
+test('never is the last instant of the calendar on the disk, in the order of the others', async () => {
+  written()
+  const store = openSqlite(file)
+  await store.changeAllocation('acme', ACTIVE.id, () => ({
+    save: { ...ACTIVE, deallocateAt: Infinity },
+    result: 0,
+  }))
+  await store.close()
+  const db = new Database(file, { readonly: true })
+  expect(db.prepare('select deallocate_at from allocation order by deallocate_at').pluck().all()).toEqual([
+    ...[at(T0 + 3_600_000), '9999-12-31T23:59:59.999Z'],
+  ])
+  db.close()
+})
+
+test('only an allocation that has ended can cool off', async () => {
+  written()
+  await openSqlite(file).close()
+  const db = new Database(file)
+  const spoil = db.prepare(`update allocation set pins_free_at = ? where state = 'active'`)
+  expect(() => spoil.run(at(T0))).toThrow(/CHECK/)
+  db.close()
+})
