@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAccountCommands } from './cli/account.ts'
+import { addDeliveryCommands } from './cli/deliveries.ts'
 import { addDoctorCommand } from './cli/doctor.ts'
 import { addNumberCommands } from './cli/number.ts'
 import { jsonOption } from './cli/options.ts'
@@ -28,6 +29,7 @@ async function run(args: string[]): Promise<void> {
   addDemoCommand(program)
   addAccountCommands(program)
   addNumberCommands(program)
+  addDeliveryCommands(program)
   addDoctorCommand(program)
   try {
     await program.parseAsync(args, { from: 'user' })

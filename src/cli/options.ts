@@ -1,5 +1,9 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { isSupportedCountry } from 'libphonenumber-js/max'
+import { validate as isUuid } from 'uuid'
+
+/** Rows of one list are in memory together; more come page by page. */
+const MOST_ROWS = 1_000
 
 // Parsers of option values. Each throws commander's InvalidArgumentError, which ends in exit code 64.
 
@@ -38,6 +42,17 @@ export function ringSeconds(value: string): number {
   const seconds = Number(value)
   if (/^\d+$/.test(value) && seconds >= 5 && seconds <= 120) return seconds
   throw new InvalidArgumentError('Expected whole seconds, 5 to 120.')
+}
+
+export function rowLimit(value: string): number {
+  const limit = Number(value)
+  if (/^\d+$/.test(value) && limit >= 1 && limit <= MOST_ROWS) return limit
+  throw new InvalidArgumentError(`Expected 1 to ${MOST_ROWS}.`)
+}
+
+export function eventId(value: string): string {
+  if (isUuid(value)) return value.toLowerCase()
+  throw new InvalidArgumentError('Expected the id of an event: see pinbridge deliveries list.')
 }
 
 /** `--json`, which every command takes. */

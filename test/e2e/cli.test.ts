@@ -113,7 +113,7 @@ describe('the command', () => {
   test('tells how it is used', async () => {
     const { code, stdout } = await pinbridge(['--help'])
     expect(code).toBe(0)
-    for (const word of ['serve', 'demo', 'account', 'number', 'doctor', 'config/example.yaml'])
+    for (const word of ['serve', 'demo', 'account', 'number', 'deliveries', 'doctor', 'config/example.yaml'])
       expect(stdout).toContain(word)
   })
 
