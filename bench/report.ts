@@ -1,5 +1,6 @@
 import { cpus, loadavg, release } from 'node:os'
 import type { Answerer, Result, Variant } from './load.ts'
+import { table } from './markdown.ts'
 import { quantile } from './statistics.ts'
 import { KINDS, type Kind } from './store.ts'
 
@@ -133,10 +134,4 @@ function ratios(figure: Figures, twin: Figures): number[] {
     const other = twin.rounds[n]
     return other ? cpuOf(round) / cpuOf(other) : NaN
   })
-}
-
-function table(rows: string[][]): string {
-  const [head = [], ...body] = rows
-  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n')
 }
