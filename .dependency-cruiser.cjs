@@ -32,7 +32,7 @@ module.exports = {
     only('store', '^src/store/', ['^src/store/', '^src/engine/', npm('better-sqlite3'), node]),
     only('dialects', '^src/api/dialects/([^/]+)/', [
       '^src/engine/',
-      '^src/api/(login|fields|links|door|openapi)\\.ts$',
+      '^src/api/(login|fields|links|door)\\.ts$',
       '^src/api/dialects/$1/',
       npm('express', 'zod', 'zod-openapi'),
       node,
@@ -40,7 +40,7 @@ module.exports = {
     only('api', '^src/api/[^/]+\\.ts$', [
       '^src/api/',
       '^src/engine/',
-      npm('express', 'express-serve-static-core', 'helmet', 'pino', 'zod', 'zod-openapi'),
+      npm('express', 'express-serve-static-core', 'helmet', 'pino'),
       node,
     ]),
     only('flows', '^src/calls/flows/', [

@@ -56,6 +56,8 @@ async function addAccount(store: Store, webhook: string): Promise<Account> {
     name: 'bench',
     settings: {
       ...DEFAULT_SETTINGS,
+      // The other side of a PIN call has no numbers, so it has PINs: longer ones, for they share a virtual number.
+      pinLength: { a: 4, b: 6 },
       endpoints: { 'call.completed': webhook, 'caller.verified': webhook, 'caller.refused': webhook },
     },
     webhookSecret: newWebhookSecret(),

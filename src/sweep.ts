@@ -5,18 +5,18 @@ import { removeDueRecordings } from './engine/calls.ts'
 import type { Context } from './engine/context.ts'
 import type { Loop } from './loop.ts'
 
-/** How often is looked for what has fallen due, in milliseconds. */
+/** How often is looked at least, in milliseconds: what is made meanwhile may fall due before what was there. */
 const SWEEP_MS = 1_000
 
 // Each does a bounded number of things that are due and resolves to the instant of its next run. They run apart: a
 // folder that cannot be written must not keep allocations from ending in time.
 
 /** Ends allocations, frees PINs, and wakes the delivery for events that another process (the command line) made due. */
-export async function sweepStore(ctx: Context, delivery: Pick<Loop, 'wake'>): Promise<number> {
-  const { more } = await endDueAllocations(ctx)
-  const due = await ctx.store.nextDeliveryAt()
-  if (due !== undefined && due <= ctx.now()) delivery.wake()
-  return ctx.now() + (more ? 0 : SWEEP_MS)
+export async function sweepStore(ctx: Context, { wake }: Pick<Loop, 'wake'>): Promise<number> {
+  await endDueAllocations(ctx)
+  const delivery = await ctx.store.nextDeliveryAt()
+  if (delivery !== undefined && delivery <= ctx.now()) wake()
+  return Math.min((await ctx.store.nextDueAt()) ?? Infinity, ctx.now() + SWEEP_MS)
 }
 
 /** Removes recordings whose time is over from the folder. */

@@ -33,9 +33,10 @@ export function recordings({ folder, key, now }: RecordingsDoor): Router {
     res.set({ 'Content-Type': 'audio/wav', 'Content-Disposition': `attachment; filename="${callId}.wav"` })
     await new Promise<void>((resolve, reject) => {
       res.sendFile(file, { cacheControl: false, dotfiles: 'allow' }, (error: Error | undefined) => {
-        // Who leaves in the middle of a download is no fault of ours.
-        if (error && !req.destroyed && !res.headersSent) reject(error)
-        else resolve()
+        if (error && !res.headersSent && !req.destroyed) return reject(error)
+        // Too late for an answer: an end before the announced length tells the client, if it has not left itself.
+        if (error) res.destroy()
+        resolve()
       })
     })
   })

@@ -102,8 +102,11 @@ export function recordBridge(
 }
 
 /** Whether a talk that should have been recorded may have left something. */
-export const mayBeStored = (ari: Ari, name: string): Promise<boolean> =>
-  mayExist(ari, `recordings/stored/${name}`)
+const mayBeStored = (ari: Ari, name: string): Promise<boolean> => mayExist(ari, `recordings/stored/${name}`)
+
+/** Whether Asterisk may be recording the talk now, or has done so. */
+export const mayBeRecorded = async (ari: Ari, name: string): Promise<boolean> =>
+  (await mayExist(ari, `recordings/live/${name}`)) || (await mayBeStored(ari, name))
 
 /** Only a plain no counts: better a link to nothing than a recording that nobody removes. */
 function mayExist(ari: Ari, uri: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import type { AriCallOptions } from './ari-call.ts'
 import type { Ari, Snapshot } from './ari.ts'
 import { OUT_OF_ORDER, turnAway, type Answered, type Call } from './call.ts'
 import { resumeTalk } from './flows/masking.ts'
-import { mayBeStored } from './recording.ts'
+import { mayBeRecorded } from './recording.ts'
 
 /** What has to be done so that the records and Asterisk agree again. */
 export type Recovery = {
@@ -85,10 +85,13 @@ export type Desk = {
 /** Does what `recovery` finds to be done. No event comes before this has ended, so it waits for none. */
 export async function recover(desk: Desk, snapshot: Snapshot): Promise<void> {
   const { ctx, log, ari, live, newCall, run } = desk
+  // The process may have died between saying that there would be a recording and having it made.
+  const checkRecording = async ({ id, recordedUntil }: CallRecord) => {
+    if (recordedUntil !== undefined && !(await mayBeRecorded(ari, id)))
+      await callNotRecorded(ctx, id).catch(() => undefined)
+  }
   const close = async (record: CallRecord, endedAt: number) => {
-    // The process may have died between saying that there would be a recording and having it made.
-    if (record.recordedUntil !== undefined && !(await mayBeStored(ari, record.id)))
-      await callNotRecorded(ctx, record.id).catch(() => undefined)
+    await checkRecording(record)
     await desk.close(record.id, { endedAt })
   }
   const records = await ctx.store.openCalls()
@@ -97,7 +100,10 @@ export async function recover(desk: Desk, snapshot: Snapshot): Promise<void> {
   for (const { record, answered: adopted } of todo.adopt) {
     const { id, channelId, from } = record
     const call = newCall({ id, channelId, from: () => from, adopted })
-    run(call, () => resumeTalk(call, ctx, adopted))
+    run(call, async () => {
+      await checkRecording(record)
+      await resumeTalk(call, ctx, adopted)
+    })
   }
   for (const { channelId, record } of todo.apologise) {
     const call = newCall({ channelId, from: () => record?.from, ...(record && { id: record.id }) })

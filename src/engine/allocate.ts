@@ -1,6 +1,6 @@
 import type { Account } from './accounts.ts'
 import { type Allocation, type RefusedOrMade, afterSweeping } from './allocations.ts'
-import { assign, drawFor, inRounds, listed, noFreePin, type Again, type Candidates } from './assign.ts'
+import { assign, drawFor, inRounds, noFreePin, placesOf, type Again, type Candidates } from './assign.ts'
 import type { Context } from './context.ts'
 import { granted, Refusal, type RefusalCode } from './errors.ts'
 import { deallocationOf, planAllocation, type NewPlan, type WantedAllocation } from './plan.ts'
@@ -23,11 +23,10 @@ export async function createAllocation(
 async function attempt(ctx: Context, plan: NewPlan, round: number): Promise<RefusedOrMade | Again> {
   const pins = await drawFor(ctx, plan, round)
   if (!pins) return noFreePin()
-  const { accountId, transactionId, vns } = plan
+  const { accountId, transactionId } = plan
   const born = { id: ctx.newId(), createdAt: ctx.now() }
-  return ctx.store.addAllocation({ accountId, transactionId, vns, pins: listed(pins) }, (seen) =>
-    allocating(plan, pins, seen, born),
-  )
+  const query = { accountId, transactionId, pins: placesOf(plan, pins) }
+  return ctx.store.addAllocation(query, (seen) => allocating(plan, pins, seen, born))
 }
 
 /** The rule behind `createAllocation`: what the plan becomes in these surroundings. */

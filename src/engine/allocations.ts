@@ -48,6 +48,8 @@ export type Allocation = {
 /** How many allocations one sweep ends, and how many PINs it frees. */
 const SWEEP_BATCH = 100
 const RELEASE_BATCH = 500
+/** How many sweeps one request waits for; after a long downtime the sweeper has more to do than that. */
+const SWEPT_AT_ONCE = 20
 
 /** The account's allocation as it is now. Throws Refusal 'not_found', also for those of other accounts. */
 export async function readAllocation(ctx: Context, account: Account, id: string): Promise<Allocation> {
@@ -100,7 +102,7 @@ export async function afterSweeping(
 ): Promise<RefusedOrMade> {
   const result = await work()
   if (!(result instanceof Refusal) || !IN_THE_WAY.includes(result.code)) return result
-  while ((await endDueAllocations(ctx)).more);
+  for (let batch = 0; batch < SWEPT_AT_ONCE; batch++) if (!(await endDueAllocations(ctx)).more) break
   return work()
 }
 

@@ -3,7 +3,7 @@ import type { Context } from './context.ts'
 import { Refusal } from './errors.ts'
 import { drawPins } from './pins.ts'
 import type { Plan } from './plan.ts'
-import type { Surroundings } from './store.ts'
+import type { PinQuery, Surroundings } from './store.ts'
 
 /** PINs drawn for each one needed, so that a round rarely finds all of them in use. */
 const CANDIDATES = 32
@@ -34,19 +34,19 @@ export async function inRounds<R>(attempt: (round: number) => Promise<R | Again>
 
 /** Draws for the plan; undefined when a party cannot get a PIN any more. `round` 0 does not look what is in use. */
 export async function drawFor(ctx: Context, plan: Plan, round: number): Promise<Candidates | undefined> {
-  const draw = async ({ source }: Plan['parties']['a']) => {
+  const draw = async ({ source, vns }: Plan['parties']['a']) => {
     if (source.kind === 'none') return undefined
     if (source.kind === 'fixed') return [source.pin]
-    const inUse = round > 0 ? await ctx.store.pinsInUse(plan.vns, source.length) : undefined
+    const inUse = round > 0 ? await ctx.store.pinsInUse(vns, source.length) : undefined
     return drawPins(ctx.randomInt, source.length, CANDIDATES, inUse)
   }
   const pins = { a: await draw(plan.parties.a), b: await draw(plan.parties.b) }
   return pins.a?.length === 0 || pins.b?.length === 0 ? undefined : pins
 }
 
-/** The candidates of both parties, to be looked up together. */
-export function listed({ a = [], b = [] }: Candidates): string[] {
-  return [...a, ...b]
+/** Where the candidates of both parties must be free. */
+export function placesOf({ parties: { a, b } }: Plan, pins: Candidates): PinQuery {
+  return { a: { vns: a.vns, pins: pins.a ?? [] }, b: { vns: b.vns, pins: pins.b ?? [] } }
 }
 
 /** Gives each party its PIN, of those that nobody else has. Part of a decision: pure. */
@@ -60,11 +60,11 @@ export function assign(
     const { source } = parties[name]
     return source.kind === 'fixed' ? source.pin : undefined
   }
-  if ([fixed('a'), fixed('b')].some((pin) => pin !== undefined && takenPins.has(pin))) {
+  if ((['a', 'b'] as const).some((name) => takenPins[name].has(fixed(name) ?? ''))) {
     return new Refusal('pin_taken', 'the PIN is in use on a virtual number')
   }
   const free = (name: PartyName, notThis: string | undefined) =>
-    fixed(name) ?? pins[name]?.find((pin) => pin !== notThis && !takenPins.has(pin))
+    fixed(name) ?? pins[name]?.find((pin) => pin !== notThis && !takenPins[name].has(pin))
   const a = free('a', fixed('b'))
   const b = free('b', a)
   if ((pins.a && a === undefined) || (pins.b && b === undefined)) return 'again'

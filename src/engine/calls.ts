@@ -42,7 +42,7 @@ export type CallRecord = {
   endedAt: number | undefined
   callType: CallType | undefined
   dialStatus: DialStatus | undefined
-  /** Until when the recording of the talk is kept; undefined when there is none. It has the name of the call. */
+  /** Until when the recording of the talk is kept, if it ended at once; undefined when there is none. It has the name of the call. */
   recordedUntil: number | undefined
 }
 
@@ -91,7 +91,7 @@ export async function callRinging(ctx: Context, callId: string, reached: Reached
 
 /**
  * Writes down who answered, before the two are joined.
- * `keepRecordingMs`: how long the recording that is about to be made shall be kept; undefined for none.
+ * `keepRecordingMs`: how long the recording that is about to be made shall be kept after the talk; undefined for none.
  */
 export async function callAnswered(
   ctx: Context,
@@ -170,13 +170,17 @@ function closing(
   eventId: string,
 ): Change<CallRecord, undefined> {
   if (!call || call.state === 'ended') return { result: undefined }
+  // The clock may have been set back meanwhile; a talk is never negative.
+  const endedAt = Math.max(end.endedAt, call.answeredAt ?? call.ringingAt ?? call.startedAt)
+  const { answeredAt = endedAt, recordedUntil } = call
   const save: CallRecord = {
     ...call,
     ...outcome(call, end),
     to: end.unanswered?.to ?? call.to,
     state: 'ended',
-    // The clock may have been set back meanwhile; a talk is never negative.
-    endedAt: Math.max(end.endedAt, call.answeredAt ?? call.ringingAt ?? call.startedAt),
+    endedAt,
+    // It is kept for so long after the talk, however long that was.
+    recordedUntil: recordedUntil === undefined ? undefined : recordedUntil + endedAt - answeredAt,
   }
   return { save, events: completed(save, eventId), result: undefined }
 }

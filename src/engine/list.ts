@@ -26,7 +26,7 @@ export type AllocationPage = {
 }
 
 export const MAX_PAGE = 100
-/** How many allocations are read at once, so that calls get their turn in between. */
+/** How many allocations are read at once: calls get their turn in between, as the store promises. */
 const CHUNK = 100
 /** How many are looked at for one page. */
 const MAX_LOOKED_AT = 2_000

@@ -10,6 +10,8 @@ import { Refusal } from './errors.ts'
 /** What a client may write between the digits. All else, letters and extensions too, makes it no number. */
 const WRITTEN = /^\+?[\d ().-]{3,40}$/
 const E164 = /^\+[1-9]\d{6,14}$/
+/** With its `+`. */
+const SHORTEST_E164 = 8
 
 /**
  * A number as a client of the account writes it -> E.164, rebuilt from its digits.
@@ -35,17 +37,35 @@ export function virtualNumber(raw: string, country: string): string {
   return number
 }
 
-/** Whether the account's settings let this E.164 number be called: its own country, or any where it says so. */
+/** Satellite, global and international premium-rate networks (ITU-T E.164 assigned country codes). */
+const GLOBAL_NETWORKS = /^\+(870|878|881|882|883|888|979)/
+
+/**
+ * Whether the account's settings let this E.164 number be called: its own country, or any where it says so. Never one at
+ * which whoever answers is paid for it: callers get into a party by PIN, and are rung from then on.
+ */
 export function mayBeRung(
   e164: string,
   settings: Pick<AccountSettings, 'country' | 'internationalNumbers'>,
 ): boolean {
+  if (isPaidByCaller(e164)) return false
   if (settings.internationalNumbers) return true
   const phone = parse(e164)
   const home = settings.country
   if (!phone || !isSupportedCountry(home)) return false
   // Countries share calling codes (+1, +7, +44); a number that its plan does not place counts as home.
   return phone.country ? phone.country === home : phone.countryCallingCode === getCountryCallingCode(home)
+}
+
+/** Also with more digits than it has: networks connect at the last one that they need. */
+function isPaidByCaller(e164: string): boolean {
+  if (GLOBAL_NETWORKS.test(e164)) return true
+  for (let length = e164.length; length >= SHORTEST_E164; length--) {
+    const type = parse(e164.slice(0, length))?.getType()
+    if (type === 'PREMIUM_RATE' || type === 'SHARED_COST') return true
+    if (type !== undefined && length === e164.length) return false
+  }
+  return false
 }
 
 /**

@@ -6,40 +6,33 @@ import { couldBePin, MAX_PIN_LENGTH } from './pins.ts'
 
 /** Most numbers of one party (GreenPin: "Maximum A-Party numbers allowed in the list are 10"). */
 export const MAX_NUMBERS = 10
-const MAX_VNS = 50
+export const MAX_VNS = 50
 const MAX_TRANSACTION_ID = 255
 
-/** One side as the client wants it: numbers in any of the written forms of phone.ts. */
+/** One side as the client wants it; what is undefined is as it was before, or has its default. */
 export type WantedParty = {
-  numbers: string[]
+  /** In any of the written forms of phone.ts. */
+  numbers?: string[] | undefined
   /** Empty: the other side's. */
-  vns: string[]
+  vns?: string[] | undefined
   pin?: string | undefined
+  /** Of a generated PIN. In a change, a PIN of another length is replaced. */
   pinLength?: number | undefined
 }
 
 export type WantedAllocation = {
   transactionId: string
-  a: WantedParty
-  b: WantedParty
+  a?: WantedParty | undefined
+  b?: WantedParty | undefined
   usage?: Usage | undefined
   /** Milliseconds, cut to the account's longest; that is the default too. */
   durationMs?: number | undefined
 }
 
-/** What is to be different about one side; what is undefined stays. Lists replace the ones that are there. */
-export type WantedPartyChange = {
-  numbers?: string[] | undefined
-  /** Empty: the other side's. */
-  vns?: string[] | undefined
-  pin?: string | undefined
-  /** A PIN of another length is replaced by a generated one of this length. */
-  pinLength?: number | undefined
-}
-
+/** What is to be different; lists replace the ones that are there. */
 export type WantedChange = {
-  a?: WantedPartyChange | undefined
-  b?: WantedPartyChange | undefined
+  a?: WantedParty | undefined
+  b?: WantedParty | undefined
   usage?: Usage | undefined
   /** Milliseconds from now, cut to the account's longest. */
   durationMs?: number | undefined
@@ -74,10 +67,10 @@ export function planAllocation(account: Account, wanted: WantedAllocation): NewP
 }
 
 /** A change whose numbers have been read. */
-export type Change = Omit<WantedChange, 'durationMs'> & { lifeMs: number | undefined }
+export type ReadChange = Omit<WantedChange, 'durationMs'> & { lifeMs: number | undefined }
 
 /** All that can be said about a change without looking anything up. Throws Refusal. */
-export function readUpdate(account: Account, wanted: WantedChange): Change {
+export function readUpdate(account: Account, wanted: WantedChange): ReadChange {
   const { a, b, usage, durationMs } = wanted
   const asked = [...Object.values({ ...a }), ...Object.values({ ...b }), usage, durationMs]
   // "at-least one of the parameters have to be passed as a mandate"
@@ -87,7 +80,7 @@ export function readUpdate(account: Account, wanted: WantedChange): Change {
 }
 
 /** What this allocation becomes by the change. Throws Refusal. */
-export function planUpdate(account: Account, found: Allocation, change: Change): Plan {
+export function planUpdate(account: Account, found: Allocation, change: ReadChange): Plan {
   return settle({
     parties: {
       a: changedParty(account, 'a', found.a, change.a),
@@ -97,12 +90,9 @@ export function planUpdate(account: Account, found: Allocation, change: Change):
   })
 }
 
-function newParty(account: Account, name: PartyName, wanted: WantedPartyChange = {}): PlannedParty {
-  const { settings } = account
-  const { numbers = [], vns = [], pin, pinLength: length = settings.pinLength[name] } = wanted
-  if (pin !== undefined) return { numbers, vns, source: { kind: 'fixed', pin } }
-  const source: PinSource = settings.pinEnabled[name] ? { kind: 'drawn', length } : { kind: 'none' }
-  return { numbers, vns, source }
+function newParty(account: Account, name: PartyName, wanted: WantedParty = {}): PlannedParty {
+  const { numbers = [], vns = [], pin, pinLength } = wanted
+  return { numbers, vns, source: pinSource(account, name, { numbers, pin, pinLength }) }
 }
 
 /** A PIN that people know already stays, unless another is asked for. */
@@ -110,14 +100,27 @@ function changedParty(
   account: Account,
   name: PartyName,
   found: Party,
-  wanted: WantedPartyChange = {},
+  wanted: WantedParty = {},
 ): PlannedParty {
-  const { numbers = found.numbers, vns = found.vns, pin, pinLength } = wanted
-  const drawn = pin === undefined && pinLength !== undefined && pinLength !== found.pin?.length
-  if (drawn && account.settings.pinEnabled[name])
-    return { numbers, vns, source: { kind: 'drawn', length: pinLength } }
-  const kept = pin ?? found.pin
-  return { numbers, vns, source: kept === undefined ? { kind: 'none' } : { kind: 'fixed', pin: kept } }
+  const { numbers = found.numbers, vns = found.vns, pinLength } = wanted
+  const enough = pinLength === undefined || pinLength === found.pin?.length
+  const pin = wanted.pin ?? (enough || !account.settings.pinEnabled[name] ? found.pin : undefined)
+  // Whom nobody asked a PIN of so far is not given one by the way.
+  const untouched = pin === undefined && pinLength === undefined && numbers.length > 0
+  const source: PinSource = untouched
+    ? { kind: 'none' }
+    : pinSource(account, name, { numbers, pin, pinLength })
+  return { numbers, vns, source }
+}
+
+/** A side without numbers has a PIN in any case: there is no other way into it. */
+function pinSource(
+  { settings }: Account,
+  name: PartyName,
+  { numbers, pin, pinLength: length = settings.pinLength[name] }: WantedParty & { numbers: string[] },
+): PinSource {
+  if (pin !== undefined) return { kind: 'fixed', pin }
+  return settings.pinEnabled[name] || numbers.length === 0 ? { kind: 'drawn', length } : { kind: 'none' }
 }
 
 /** Checks what concerns both sides at once. Throws Refusal. */
@@ -148,7 +151,7 @@ function readChange(account: Account, { a, b }: Pick<WantedChange, 'a' | 'b'>) {
   return { a: a && readParty(account, 'a', a), b: b && readParty(account, 'b', b) }
 }
 
-function readParty(account: Account, name: PartyName, wanted: WantedPartyChange): WantedPartyChange {
+function readParty(account: Account, name: PartyName, wanted: WantedParty): WantedParty {
   const { settings } = account
   const { numbers, vns, pin, pinLength } = wanted
   if (numbers && numbers.length > MAX_NUMBERS) throw new Refusal('invalid', `${name}.numbers`)

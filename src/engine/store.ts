@@ -10,17 +10,20 @@ export type Change<T, R> = { save?: T; events?: Event[]; result: R }
 export type Surroundings = {
   /** The account's active allocation with the same transaction id. */
   sameTransaction: Allocation | undefined
-  /** Those of the candidate PINs that are in use on any of the virtual numbers (active, or cooling off). */
-  takenPins: ReadonlySet<string>
+  /** For each party those of its candidate PINs that are in use on any of its virtual numbers (active, or cooling off). */
+  takenPins: Record<PartyName, ReadonlySet<string>>
   /** The virtual numbers asked for that belong to the account. */
   ownVns: ReadonlySet<string>
 }
 
-/** What to look up for a new allocation. */
-export type AllocationQuery = { accountId: string; transactionId: string; vns: string[]; pins: string[] }
+/** The PINs that each party could get, and the virtual numbers on which they must be free. */
+export type PinQuery = Record<PartyName, { vns: string[]; pins: string[] }>
 
-/** What to look up for a change of an allocation: `vns` and `pins` as it may be afterwards. */
-export type UpdateQuery = { accountId: string; id: string; vns: string[]; pins: string[] }
+/** What to look up for a new allocation. */
+export type AllocationQuery = { accountId: string; transactionId: string; pins: PinQuery }
+
+/** What to look up for a change of an allocation: as it may be afterwards. */
+export type UpdateQuery = { accountId: string; id: string; pins: PinQuery }
 
 /** A place in the list of an account's allocations, newest first. */
 export type ListPosition = Pick<Allocation, 'createdAt' | 'id'>
@@ -51,10 +54,12 @@ export type Delivery = {
   webhookSecret: string
   /** Attempts made so far. */
   attempts: number
+  /** When it fell due. */
+  dueAt: number
 }
 
-/** The attempt that follows `attempts` others, at this endpoint. */
-export type DeliveryAttempt = { eventId: string; attempts: number; endpoint: string }
+/** An attempt, by what the delivery said when it began. */
+export type DeliveryAttempt = { eventId: string } & Pick<Delivery, 'attempts' | 'dueAt' | 'endpoint'>
 
 /** How an attempt to deliver ended. */
 export type DeliveryOutcome =
@@ -102,11 +107,17 @@ export interface Store {
     decide: (
       allocation: Allocation | undefined,
       seen: Pick<Surroundings, 'takenPins' | 'ownVns'>,
-    ) => Change<Allocation, R>,
+    ) => Change<Allocation, R> & {
+      /** Until when PINs that the change takes from a virtual number stay reserved there; undefined: they are free. */
+      retiredPinsFreeAt?: number | undefined
+    },
   ): Promise<R>
-  /** The account's allocations, newest first (then by id, falling), from the first one after `after`. */
+  /**
+   * The account's allocations, newest first (then by id, falling), from the first one after `after`. It resolves in a later
+   * turn of the event loop, so that whoever reads many pages in a row keeps nobody waiting.
+   */
   allocationsAfter(accountId: string, after: ListPosition | undefined, limit: number): Promise<Allocation[]>
-  /** The account's allocations with this transaction id, in the same order. At most one of them is active. */
+  /** Those with this transaction id, in the same order and likewise in a later turn. At most one of them is active. */
   allocationsNamed(
     accountId: string,
     transactionId: string,
@@ -125,6 +136,8 @@ export interface Store {
   hasAllocations(vn: string): Promise<boolean>
   /** Active allocations whose policy has run out at `now`, oldest first. */
   dueAllocations(now: number, limit: number): Promise<{ account: Account; id: string }[]>
+  /** When the next allocation ends by its policy or the next PIN has cooled off; undefined when nothing waits for that. */
+  nextDueAt(): Promise<number | undefined>
   /** Forgets PINs that have cooled off at `now`, at most `limit`; resolves to how many. */
   releasePins(now: number, limit: number): Promise<number>
   /** All PINs in use, or cooling off, on the virtual numbers that have this length. For the rare full space only. */

@@ -65,8 +65,8 @@ export function isTimeZone(name: string): boolean {
 /**
  * The instant (milliseconds since the epoch) of `2020-03-27`, `2020-03-27 12:17:09` or `2020-03-27T12:17:09` on the wall
  * of that time zone; with `Z` or an offset (`+05:30`) at its end, of that. Undefined for anything that is no date, such
- * as 2026-02-30. Of a time that the clock shows twice it is
- * the first; one that the clock skips is read by the clock before the change (as RFC 5545 3.3.5 reads both).
+ * as 2026-02-30. Of a time that the clock shows twice it is the first; one that the clock skips is read by the clock
+ * before the change (as RFC 5545 3.3.5 reads both).
  */
 export function parseWallClock(text: string, timeZone: string): number | undefined {
   const form = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2}))?(Z|[+-]\d{2}:\d{2})?$/

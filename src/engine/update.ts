@@ -1,14 +1,14 @@
 import type { Account } from './accounts.ts'
 import { type Allocation, type RefusedOrMade, afterSweeping, hasRunOut } from './allocations.ts'
-import { assign, drawFor, inRounds, listed, noFreePin, type Again, type Candidates } from './assign.ts'
+import { assign, drawFor, inRounds, noFreePin, placesOf, type Again, type Candidates } from './assign.ts'
 import type { Context } from './context.ts'
 import { granted, Refusal } from './errors.ts'
 import {
   deallocationOf,
   planUpdate,
   readUpdate,
-  type Change as WantedUpdate,
   type Plan,
+  type ReadChange,
   type WantedChange,
 } from './plan.ts'
 import type { Change, Surroundings, UpdateQuery } from './store.ts'
@@ -34,7 +34,7 @@ async function attempt(
   ctx: Context,
   account: Account,
   id: string,
-  update: WantedUpdate,
+  update: ReadChange,
   round: number,
 ): Promise<RefusedOrMade | Again> {
   const before = refuseEnded(await ctx.store.findAllocation(account.id, id), ctx.now())
@@ -42,7 +42,7 @@ async function attempt(
   const plan = planUpdate(account, before, update)
   const pins = await drawFor(ctx, plan, round)
   if (!pins) return noFreePin()
-  const query: UpdateQuery = { accountId: account.id, id, vns: plan.vns, pins: listed(pins) }
+  const query: UpdateQuery = { accountId: account.id, id, pins: placesOf(plan, pins) }
   // The clock is read in the transaction: what runs out while this waits for it must not be prolonged.
   return ctx.store.updateAllocation(query, (found, seen) =>
     updating(found, seen, { account, update, before, pins, now: ctx.now() }),
@@ -51,7 +51,7 @@ async function attempt(
 
 type Prepared = {
   account: Account
-  update: WantedUpdate
+  update: ReadChange
   /** As it was when the PINs were drawn. */
   before: Allocation
   pins: Candidates
@@ -63,11 +63,11 @@ function updating(
   found: Allocation | undefined,
   seen: Pick<Surroundings, 'takenPins' | 'ownVns'>,
   { account, update, before, pins, now }: Prepared,
-): Change<Allocation, RefusedOrMade | Again> {
+): Change<Allocation, RefusedOrMade | Again> & { retiredPinsFreeAt?: number | undefined } {
   const current = refuseEnded(found, now)
   if (current instanceof Refusal) return { result: current }
   // Somebody may have changed it since; a caller who joins changes nothing that was looked up.
-  if (!sameFootings(current, before)) return { result: 'moved' }
+  if (!samePinsAndVns(current, before)) return { result: 'moved' }
   const plan = planned(account, current, update)
   if (plan instanceof Refusal) return { result: plan }
   if (plan.vns.some((vn) => !seen.ownVns.has(vn))) {
@@ -77,11 +77,12 @@ function updating(
   if (parties === 'again' || parties instanceof Refusal) return { result: parties }
   const deallocateAt = update.lifeMs === undefined ? current.deallocateAt : deallocationOf(now, update.lifeMs)
   const save: Allocation = { ...current, ...parties, usage: plan.usage, deallocateAt }
-  return { save, result: save }
+  const { coolOffMs } = account.settings
+  return { save, result: save, retiredPinsFreeAt: coolOffMs > 0 ? now + coolOffMs : undefined }
 }
 
 /** A decision must not throw. */
-function planned(account: Account, current: Allocation, update: WantedUpdate): Plan | Refusal {
+function planned(account: Account, current: Allocation, update: ReadChange): Plan | Refusal {
   try {
     return planUpdate(account, current, update)
   } catch (error) {
@@ -90,7 +91,7 @@ function planned(account: Account, current: Allocation, update: WantedUpdate): P
   }
 }
 
-function sameFootings(one: Allocation, other: Allocation): boolean {
+function samePinsAndVns(one: Allocation, other: Allocation): boolean {
   return (['a', 'b'] as const).every(
     (name) => one[name].pin === other[name].pin && one[name].vns.join() === other[name].vns.join(),
   )

@@ -118,8 +118,8 @@ async function deliverDue(desk: Desk): Promise<number | undefined> {
 async function keepOutcomes({ options, sending }: Desk): Promise<void> {
   const writes = [...sending].map(async ([eventId, { delivery, outcome }]) => {
     if (!outcome) return
-    const { attempts, endpoint } = delivery
-    await options.store.deliveryDone({ eventId, attempts, endpoint }, outcome)
+    const { attempts, dueAt, endpoint } = delivery
+    await options.store.deliveryDone({ eventId, attempts, dueAt, endpoint }, outcome)
     sending.delete(eventId)
   })
   const failed = (await Promise.allSettled(writes)).find((write) => write.status === 'rejected')

@@ -285,13 +285,13 @@ describe('recording', () => {
   })
 
   test.each([false, true])(
-    'from the answer on, announced: %s; kept as long as the account says',
+    'from the answer on, announced: %s; kept after the talk as long as the account says',
     async (announced) => {
       await open({ ...recorded, announceRecording: announced })
       await allocate()
       const { call, record, events } = await visit({ from: STRANGER, keys: [PIN_A] })
       expect(call.recordings).toMatchObject([{ announced }])
-      expect(record.recordedUntil).toBe((record.answeredAt ?? NaN) + KEEP)
+      expect(record.recordedUntil).toBe((record.endedAt ?? NaN) + KEEP)
       expect(events[1]).toMatchObject({ recordedUntil: record.recordedUntil })
     },
   )

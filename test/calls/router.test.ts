@@ -324,12 +324,14 @@ describe('a recorded talk', () => {
   const RECORD = 'POST bridges/*/record'
   const recording = () => [...asterisk.model.bridging.recordings]
   const asksToRecord = () => asterisk.asked().filter((what) => what.endsWith('/record'))
-  /** Of the one talk that was: when it was answered, by what its end says of the recording; undefined where there is none. */
-  const recordedSince = async () => {
+  /** Of the one talk that was: when it ended, by what its end says of the recording; undefined where there is none. */
+  const recordedTo = async () => {
     const completed = (await eventsOf(ctx)).filter((event) => event.type === 'call.completed')
     expect(completed).toHaveLength(1)
-    const [until] = completed.map(({ recordedUntil }) => recordedUntil)
-    return until === undefined ? undefined : until - account.settings.keepRecordingsMs
+    const [{ at, recordedUntil: until } = { at: NaN }] = completed
+    if (until === undefined) return undefined
+    expect(until - account.settings.keepRecordingsMs).toBe(at)
+    return at
   }
 
   beforeEach(async () => {
@@ -338,7 +340,6 @@ describe('a recorded talk', () => {
 
   test('has the id of the call, and its end tells until when it is kept', async () => {
     const door = await open()
-    const answeredAt = ctx.clock.ms
     const { leg } = await talk()
     const [call] = await ctx.store.openCalls()
     await soon(() => expect(recording()).toEqual([[call?.id, `pinbridge-${call?.id}`]]))
@@ -346,7 +347,7 @@ describe('a recorded talk', () => {
     asterisk.model.phones.hangsUp(leg)
     await over(door)
     expect(recording()).toEqual([[call?.id, undefined]])
-    expect(await recordedSince()).toBe(answeredAt)
+    expect(await recordedTo()).toBe(ctx.clock.ms)
     expect(errors()).toEqual([])
   })
 
@@ -358,12 +359,11 @@ describe('a recorded talk', () => {
     expect(errors()[0]).toContain('a talk is not recorded')
     asterisk.model.phones.hangsUp(leg)
     await over(door)
-    expect(await recordedSince()).toBeUndefined()
+    expect(await recordedTo()).toBeUndefined()
   })
 
   test('is adopted: not recorded anew, and its end tells of the recording all the same', async () => {
     const before = await open()
-    const answeredAt = ctx.clock.ms
     const { leg } = await talk()
     await soon(() => expect(recording()).toHaveLength(1))
     await before.stop(0)
@@ -372,7 +372,26 @@ describe('a recorded talk', () => {
     asterisk.model.phones.hangsUp(leg)
     await over(door)
     expect(asksToRecord()).toHaveLength(1)
-    expect(await recordedSince()).toBe(answeredAt)
+    expect(await recordedTo()).toBe(ctx.clock.ms)
+  })
+
+  test('is adopted though the process died before it was recorded: its end tells of no recording', async () => {
+    const before = await open()
+    asterisk.refuse(RECORD, 500)
+    const { leg } = await talk()
+    await soon(() => expect(errors()).toHaveLength(1))
+    await before.stop(0)
+    // As the row was when the process died.
+    const [left] = await ctx.store.openCalls()
+    const recordedUntil = ctx.clock.ms + 1_000
+    await ctx.store.changeCall(left?.id ?? '', (call) => ({
+      ...(call && { save: { ...call, recordedUntil } }),
+      result: undefined,
+    }))
+    const door = await open()
+    asterisk.model.phones.hangsUp(leg)
+    await over(door)
+    expect(await recordedTo()).toBeUndefined()
   })
 
   test.each([
@@ -391,7 +410,7 @@ describe('a recorded talk', () => {
     asterisk.refuseSockets(undefined)
     await open()
     await soon(async () => expect(await told()).toEqual(['caller.verified', 'call.completed']))
-    expect(await recordedSince()).toBe(begun ? answeredAt : undefined)
+    expect(await recordedTo()).toBe(begun ? answeredAt : undefined)
   })
 })
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { installation, SLOW_MS, type Installation } from './command.ts'
-import { firstAttempt, addAccount, commit, ENDPOINT, giveUp, listed } from './stored-events.ts'
+import { addAccount, commit, ENDPOINT, giveUp, listed, settle } from './stored-events.ts'
 
 let pinbridge: Installation
 
@@ -20,9 +20,7 @@ describe('deliveries list', () => {
     const [unheard] = (await commit(pinbridge, quiet.id)) as [string]
     await giveUp(pinbridge, dead)
     const dueAt = Date.UTC(2030, 0, 2, 3, 4, 5, 678)
-    await pinbridge
-      .store()
-      .deliveryDone(firstAttempt(waiting), { state: 'retry', dueAt, reason: 'ECONNREFUSED' })
+    await settle(pinbridge, { state: 'retry', dueAt, reason: 'ECONNREFUSED' }, waiting)
 
     const { code, document } = await pinbridge.json('deliveries', 'list')
     const common = { type: 'caller.refused', at: expect.any(String) }

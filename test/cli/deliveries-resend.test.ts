@@ -4,7 +4,7 @@ import { v7 } from 'uuid'
 import { until } from '../support/until.ts'
 import { webhookSink } from '../support/webhook-sink.ts'
 import { installation, SLOW_MS, type Installation } from './command.ts'
-import { firstAttempt, addAccount, callCompleted, commit, ENDPOINT, giveUp, listed } from './stored-events.ts'
+import { addAccount, callCompleted, commit, ENDPOINT, giveUp, listed, settle } from './stored-events.ts'
 
 let pinbridge: Installation
 
@@ -79,7 +79,7 @@ describe('deliveries resend', () => {
     ]
     const [ids, others] = [await commit(pinbridge, acme.id, 205), await commit(pinbridge, other.id)]
     const [later] = (await commit(pinbridge, acme.id)) as [string]
-    await pinbridge.store().deliveryDone(firstAttempt(later), { state: 'delivered', status: 200 })
+    await settle(pinbridge, { state: 'delivered', status: 200 }, later)
     await giveUp(pinbridge, ...ids, ...others)
 
     const { code, document } = await pinbridge.json('deliveries', 'resend', '--account', 'acme', '--dead')

@@ -1,6 +1,6 @@
 import { v7 } from 'uuid'
 import type { CallCompleted, Event } from '../../src/engine/events.ts'
-import type { DeliveryAttempt } from '../../src/engine/store.ts'
+import type { DeliveryOutcome } from '../../src/engine/store.ts'
 import type { Installation } from './command.ts'
 
 export const PIN = '904173582'
@@ -58,15 +58,21 @@ export async function commit({ store }: Installation, accountId: string, count =
   return events.map(({ id }) => id)
 }
 
-export function firstAttempt(eventId: string): DeliveryAttempt {
-  return { eventId, attempts: 0, endpoint: ENDPOINT }
+/** Makes an attempt of each of these events, which wait, end so. */
+export async function settle(
+  { store }: Installation,
+  outcome: DeliveryOutcome,
+  ...ids: string[]
+): Promise<void> {
+  for (const eventId of ids) {
+    const { attempts, dueAt } = (await store().findEvent(eventId)) ?? {}
+    if (attempts === undefined || dueAt === undefined) throw new Error(`${eventId} does not wait`)
+    await store().deliveryDone({ eventId, attempts, dueAt, endpoint: ENDPOINT }, outcome)
+  }
 }
 
-export async function giveUp({ store }: Installation, ...ids: string[]): Promise<void> {
-  for (const id of ids) {
-    const { attempts = 0 } = (await store().findEvent(id)) ?? {}
-    await store().deliveryDone({ ...firstAttempt(id), attempts }, { state: 'dead', reason: 'HTTP 500' })
-  }
+export function giveUp(pinbridge: Installation, ...ids: string[]): Promise<void> {
+  return settle(pinbridge, { state: 'dead', reason: 'HTTP 500' }, ...ids)
 }
 
 /** What `deliveries list` finds. */

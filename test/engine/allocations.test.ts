@@ -13,6 +13,7 @@ import {
   VN2,
   VN3,
   STRANGER,
+  crowd,
   eventsOf,
   testAccount,
   testContext,
@@ -145,6 +146,35 @@ describe('creating', () => {
     await expect(create()).resolves.toMatchObject({ a: { pin: '713' } })
   })
 
+  test('among thousands it is in the way of a request or two: each sweeps a bounded number of batches', async () => {
+    const durationMs = 20_000
+    await create({ durationMs })
+    ctx.clock.ms += durationMs
+    await crowd(ctx, account, 2_000, () => ({ deallocateAt: ctx.now() - durationMs }))
+    let looks = 0
+    const { store } = ctx
+    ctx.store = {
+      ...store,
+      dueAllocations: (...args) => {
+        looks++
+        return store.dueAllocations(...args)
+      },
+    }
+    await expect(create()).rejects.toEqual(refusal('pin_taken'))
+    expect(looks).toBe(20)
+    expect(await types()).toHaveLength(2_000)
+    await expect(create()).resolves.toMatchObject({ a: { pin: '713' } })
+    expect(looks).toBe(21)
+    expect(await types()).toHaveLength(2_001)
+  })
+
+  test("as the last that one request sweeps it is in nobody's way", async () => {
+    await create({ durationMs: 20_000 })
+    ctx.clock.ms += 20_000
+    await crowd(ctx, account, 1_999, () => ({ deallocateAt: ctx.now() - 20_000 }))
+    await expect(create()).resolves.toMatchObject({ a: { pin: '713' } })
+  })
+
   test.each([false, true])(
     'nor when several come upon it at once (and the sweeper too: %j)',
     async (swept) => {
@@ -178,6 +208,99 @@ describe('PINs', () => {
     const b = { numbers: [B], vns: [VN2, VN1], pin: '713' }
     await expect(create({ b })).rejects.toEqual(refusal('pin_taken'))
     await expect(create({ b: { ...b, vns: [VN2] } })).resolves.toMatchObject({ b: { pin: '713' } })
+  })
+
+  test("one must be free on its own party's virtual numbers, and on no others", async () => {
+    await create()
+    const wanted = (a: string, b: string) => ({
+      a: { numbers: [STRANGER], vns: [VN3, VN2], pin: a },
+      b: { numbers: ['9812345671'], vns: [VN1], pin: b },
+    })
+    for (const taken of [wanted('884', '5'), wanted('5', '713')])
+      await expect(create(taken)).rejects.toEqual(refusal('pin_taken'))
+    await expect(create(wanted('713', '884'))).resolves.toMatchObject({
+      a: { pin: '713' },
+      b: { pin: '884' },
+    })
+    expect(await key(VN1, '713', undefined)).toMatchObject({ party: 'a', allocation: { a: { vns: [VN1] } } })
+    expect(await key(VN2, '713', undefined)).toMatchObject({
+      party: 'a',
+      allocation: { a: { vns: [VN3, VN2] } },
+    })
+    expect(await key(VN1, '884', undefined)).toMatchObject({ party: 'b', allocation: { b: { vns: [VN1] } } })
+  })
+
+  test('one is drawn though every one is in use on the virtual numbers of the other party', async () => {
+    const full = { a: { numbers: [A], vns: [VN1], pinLength: 1 }, b: { numbers: [B], vns: [] } }
+    for (let i = 0; i < 10; i++) await create(full)
+    const party = (numbers: string[], vn: string) => ({ numbers, vns: [vn], pinLength: 1 })
+    await expect(create({ a: party([A], VN2), b: { numbers: [B], vns: [VN1] } })).resolves.toMatchObject({
+      ...{ a: { pin: expect.stringMatching(/^\d$/) }, b: { pin: undefined } },
+    })
+    account.settings.pinEnabled = { a: false, b: true }
+    await expect(create({ a: { numbers: [A], vns: [VN1] }, b: party([B], VN3) })).resolves.toMatchObject({
+      ...{ a: { pin: undefined }, b: { pin: expect.stringMatching(/^\d$/) } },
+    })
+    await expect(create({ a: { numbers: [A], vns: [VN3] }, b: party([B], VN1) })).rejects.toEqual(
+      refusal('no_free_pin'),
+    )
+  })
+
+  test('and so it is when it takes a second look', async () => {
+    const stubborn = testContext(() => 0)
+    const own = await testAccount(stubborn)
+    const party = (vn: string, pin: number) => ({
+      numbers: [A],
+      vns: [vn],
+      pin: String(pin).padStart(2, '0'),
+    })
+    // What is drawn first is in use here, and all else there.
+    for (let pin = 0; pin < 100; pin++) {
+      const a = party(pin < 32 ? VN1 : VN2, pin)
+      await createAllocation(stubborn, own, wantedAllocation({ a, b: { numbers: [B], vns: [] } }))
+    }
+    const wanted = { a: { numbers: [A], vns: [VN1], pinLength: 2 }, b: { numbers: [B], vns: [VN2] } }
+    const count = counting(stubborn)
+    await expect(createAllocation(stubborn, own, wantedAllocation(wanted))).resolves.toMatchObject({
+      a: { pin: '32' },
+    })
+    expect(count).toEqual({ adds: 2, looks: 1 })
+  })
+
+  describe('a party without numbers has one, for nothing else leads into it', () => {
+    const nobody = { numbers: [], vns: [VN1] }
+    const somebody = { numbers: [A], vns: [VN2] }
+    beforeEach(() => {
+      account.settings.pinEnabled = { a: false, b: false }
+      account.settings.pinLength = { a: 5, b: 6 }
+    })
+
+    test.each(['a', 'b'] as const)('%s: drawn though the account wants none of it', async (party) => {
+      const other = party === 'a' ? 'b' : 'a'
+      const sides = (one: object) => ({ [other]: somebody, [party]: { ...nobody, ...one } })
+      const made = await create(sides({}))
+      expect(made[party].pin).toMatch(party === 'a' ? /^\d{5}$/ : /^\d{6}$/)
+      expect(made[other].pin).toBeUndefined()
+      expect((await create(sides({ pinLength: 3 })))[party].pin).toMatch(/^\d{3}$/)
+      expect((await create(sides({ pin: '77', pinLength: 3 })))[party].pin).toBe('77')
+      const joined = await key(VN1, made[party].pin ?? '', STRANGER)
+      expect(joined).toMatchObject({ party, allocation: { [party]: { numbers: [STRANGER] } } })
+      expect(await who(VN1, STRANGER)).toMatchObject({ kind: 'known', membership: { party } })
+    })
+
+    test('also where it is not even mentioned', async () => {
+      expect((await create({ a: undefined, b: somebody })).a).toEqual({
+        ...{ numbers: [], vns: [VN2], pin: expect.stringMatching(/^\d{5}$/) },
+      })
+    })
+
+    test('one with numbers has none then', async () => {
+      const made = await create({
+        a: { numbers: [A], vns: [VN1] },
+        b: { numbers: [B], vns: [], pinLength: 4 },
+      })
+      expect([made.a.pin, made.b.pin]).toEqual([undefined, undefined])
+    })
   })
 
   test('one that is deallocated can be used for the next', async () => {

@@ -190,8 +190,8 @@ describe('the record of a call', () => {
 
 describe('the recording of a talk', () => {
   const DAY_MS = 86_400_000
-  /** Answered at `startedAt` + 10 s; the recording is to be kept for a day from there. */
-  const keptUntil = () => startedAt + 10_000 + DAY_MS
+  /** Answered at `startedAt` + 10 s; the recording is to be kept for a day after the talk. */
+  const keptUntil = (talkMs = 0) => startedAt + 10_000 + talkMs + DAY_MS
   const ids = (n: number) => Array.from({ length: n }, (_, i) => `call ${String(i).padStart(3, '0')}`)
   let removed: string[]
   const remove = (callId: string) => {
@@ -210,13 +210,27 @@ describe('the recording of a talk', () => {
     await callAnswered(ctx, id, { number: B, channelId: `${id} out` }, keepMs)
   }
 
-  test('is kept from the answer on, and the event says how long', async () => {
+  test('is kept from the end on, however long that took, and the event says so', async () => {
     await recorded()
     expect(await found()).toMatchObject({ recordedUntil: keptUntil() })
     later(60_000)
     await endCall(ctx, 'call')
-    expect(await found()).toMatchObject({ recordedUntil: keptUntil() })
-    expect(await eventsOf(ctx)).toMatchObject([{ recordedUntil: keptUntil(), talkMs: 60_000 }])
+    expect(await found()).toMatchObject({ recordedUntil: keptUntil(60_000) })
+    expect(await eventsOf(ctx)).toMatchObject([{ recordedUntil: keptUntil(60_000), talkMs: 60_000 }])
+    later(1_000)
+    await endCall(ctx, 'call')
+    expect(await found()).toMatchObject({ recordedUntil: keptUntil(60_000) })
+  })
+
+  test.each([
+    ['where recovery says that it was', 25_000, 15_000],
+    ['at the answer, when the clock was set back', -3_600_000, 0],
+  ])('is kept from the end on, and that is %s', async (_, endMs, talkMs) => {
+    await recorded()
+    later(7_200_000)
+    await endCall(ctx, 'call', { endedAt: startedAt + endMs })
+    expect(await found()).toMatchObject({ recordedUntil: keptUntil(talkMs) })
+    expect(await eventsOf(ctx)).toMatchObject([{ recordedUntil: keptUntil(talkMs), talkMs }])
   })
 
   test('that could not be made is none, in the record and in the event', async () => {
@@ -251,6 +265,10 @@ describe('the recording of a talk', () => {
     await removeDueRecordings(ctx, remove)
     expect(removed).toEqual([])
     await endCall(ctx, 'call')
+    later(999)
+    await removeDueRecordings(ctx, remove)
+    expect(removed).toEqual([])
+    later(1)
     await removeDueRecordings(ctx, remove)
     expect(removed).toEqual(['call'])
   })

@@ -1,10 +1,21 @@
 import { describe, test } from '@jest/globals'
 import fc from 'fast-check'
-import { CALLERS, NUMBERS_A, NUMBERS_B, PINS, type Round, type Step, VNS, World } from './world.ts'
+import {
+  CALLERS,
+  NUMBERS_A,
+  NUMBERS_B,
+  PINS,
+  type Round,
+  type Step,
+  VNS,
+  type Wishes,
+  World,
+} from './world.ts'
 
 /**
  * Any interleaving of create, update, bulk update, delete, expiry, sweep and join never yields two equal PINs on a virtual
- * number (active or cooling off), never two ends of an allocation, never one that a caller can reach after its end.
+ * number (active, or cooling off after its allocation's end or after an update), never two ends of an allocation, never one
+ * that a caller can reach after its end, never a party that nobody can get into, and refuses no PIN that is free.
  * `world.ts` says how that is known.
  */
 describe('whatever happens in whatever order', () => {
@@ -15,9 +26,12 @@ describe('whatever happens in whatever order', () => {
   const nth = fc.nat(4)
   const party = (numbers: string[]) =>
     fc.record({
-      numbers: fc.subarray(numbers, { minLength: 1 }),
+      numbers: fc.oneof(
+        { weight: 4, arbitrary: fc.subarray(numbers, { minLength: 1 }) },
+        { weight: 1, arbitrary: fc.subarray(numbers, { maxLength: 0 }) },
+      ),
       vns: fc.subarray(VNS, { minLength: 1 }),
-      pin: maybe(pin),
+      pin: fc.option(pin, { nil: undefined, freq: 2 }),
       pinLength: fc.constant(2),
     })
   const partyChange = (own: string[], others: string[]) =>
@@ -67,7 +81,8 @@ describe('whatever happens in whatever order', () => {
       }),
     },
   )
-  const passMs = fc.constantFrom(0, 700, 2_500)
+  // The second is the cool-off to the millisecond.
+  const passMs = fc.constantFrom(0, 2_000, 700, 2_500)
   const round = fc.record({ steps: fc.array(step, { minLength: 1, maxLength: 5 }), passMs })
   const rounds: fc.Arbitrary<Round[]> = fc
     .tuple(
@@ -75,12 +90,15 @@ describe('whatever happens in whatever order', () => {
       fc.array(round, { maxLength: 5 }),
     )
     .map(([first, others]) => [first, ...others])
-  const coolOffMs = fc.constantFrom(0, 2_000)
+  const wishes: fc.Arbitrary<Wishes> = fc.record({
+    coolOffMs: fc.constantFrom(0, 2_000),
+    pinEnabled: fc.record({ a: fc.boolean(), b: fc.boolean() }),
+  })
 
   test('steps that begin at once', async () => {
     await fc.assert(
-      fc.asyncProperty(rounds, coolOffMs, async (played, coolOff) => {
-        const world = await World.begin(undefined, coolOff)
+      fc.asyncProperty(rounds, wishes, async (played, wanted) => {
+        const world = await World.begin(undefined, wanted)
         for (const round of played) await world.play(round, (work) => work)
         await world.end()
       }),
@@ -90,8 +108,8 @@ describe('whatever happens in whatever order', () => {
 
   test('steps whose every look and every change comes at any time between those of the others', async () => {
     await fc.assert(
-      fc.asyncProperty(rounds, coolOffMs, fc.scheduler(), async (played, coolOff, scheduler) => {
-        const world = await World.begin(scheduler, coolOff)
+      fc.asyncProperty(rounds, wishes, fc.scheduler(), async (played, wanted, scheduler) => {
+        const world = await World.begin(scheduler, wanted)
         for (const round of played) await world.play(round, (work) => scheduler.waitFor(work))
         await world.end()
       }),

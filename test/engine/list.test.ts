@@ -11,6 +11,7 @@ import {
   VN2,
   VN3,
   STRANGER,
+  crowd,
   testAccount,
   testContext,
   wantedAllocation,
@@ -48,30 +49,6 @@ async function several(count: number): Promise<string[]> {
   return ids
 }
 
-/** As many as a page alone would not look at: written as the store has them, at once, without their PINs. */
-async function crowd(
-  count: number,
-  change: (i: number) => Partial<Allocation> = () => ({}),
-): Promise<string[]> {
-  const party = { numbers: [A], vns: [VN1], pin: undefined }
-  const all = Array.from({ length: count }, (_, i): Allocation => ({
-    ...{ id: `crowd ${String(i).padStart(5, '0')}`, accountId: account.id, transactionId: `t${i}` },
-    ...{
-      a: party,
-      b: { ...party, numbers: [B] },
-      usage: 'twoway',
-      state: 'active',
-      createdAt: ctx.now() + i,
-    },
-    ...{ deallocateAt: Infinity, endedAt: undefined, pinsFreeAt: undefined },
-    ...change(i),
-  }))
-  const query = { accountId: account.id, transactionId: '', vns: [], pins: [] }
-  await Promise.all(all.map((save) => ctx.store.addAllocation(query, () => ({ save, result: undefined }))))
-  ctx.clock.ms += count
-  return idsOf(all)
-}
-
 /** All pages until the last, at most a hundred. */
 async function pages(filter: AllocationFilter, limit: number): Promise<string[][]> {
   const all = []
@@ -93,7 +70,7 @@ describe('the order', () => {
 
   test('of those of one instant is by id, falling, also across pages', async () => {
     const at = ctx.now()
-    const ids = await crowd(25, () => ({ createdAt: at }))
+    const ids = await crowd(ctx, account, 25, () => ({ createdAt: at }))
     expect((await pages({}, 10)).flat()).toEqual(ids.reverse())
   })
 
@@ -224,7 +201,7 @@ describe('pages', () => {
 describe('among thousands', () => {
   test('a filter that fits few does not search everything at once: short pages, even empty ones, that lead on', async () => {
     const rare = new Set([4_499, 3_000, 1_200, 3])
-    const ids = await crowd(4_500, (i) => (rare.has(i) ? { usage: 'oneway' } : {}))
+    const ids = await crowd(ctx, account, 4_500, (i) => (rare.has(i) ? { usage: 'oneway' } : {}))
     const all = await pages({ usage: 'oneway' }, 10)
     expect(all).toEqual([[ids[4_499], ids[3_000]], [ids[1_200]], [ids[3]]])
     // Those of the second page have no `oneway` but one.
@@ -232,7 +209,7 @@ describe('among thousands', () => {
   })
 
   test('one request looks at a bounded number, in bounded pieces', async () => {
-    await crowd(4_500)
+    await crowd(ctx, account, 4_500)
     const { store } = ctx
     const pieces: number[] = []
     ctx.store = {
@@ -250,13 +227,30 @@ describe('among thousands', () => {
     expect(pieces.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(2_001)
   })
 
+  test.each<[string, AllocationFilter]>([
+    ['of all', { number: STRANGER }],
+    ['of one transaction id', { number: STRANGER, transactionId: 'order' }],
+  ])('a search %s lets everybody else have a turn before each piece', async (_, filter) => {
+    const ended = { transactionId: 'order', state: 'vault', endedAt: 0 } as const
+    await crowd(ctx, account, 2_000, () => (filter.transactionId === undefined ? {} : ended))
+    let [turns, over] = [0, false]
+    const others = async () => {
+      for (; !over; turns++) await new Promise(setImmediate)
+    }
+    const waiting = others()
+    expect(await list(filter)).toEqual({ allocations: [], next: undefined })
+    over = true
+    await waiting
+    expect(turns).toBeGreaterThanOrEqual(2_000 / 100)
+  })
+
   test('exactly as many as are looked at: no other page is promised', async () => {
-    await crowd(2_000)
+    await crowd(ctx, account, 2_000)
     expect(await list({ number: STRANGER })).toEqual({ allocations: [], next: undefined })
   })
 
   test('a time is not searched past its beginning', async () => {
-    await crowd(4_500)
+    await crowd(ctx, account, 4_500)
     expect(await list({ number: STRANGER, createdFrom: ctx.now() - 50 })).toEqual({
       allocations: [],
       next: undefined,

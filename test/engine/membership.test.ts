@@ -122,6 +122,21 @@ describe('keying a PIN', () => {
     expect(await types()).toEqual(['caller.verified', 'caller.verified', 'caller.verified'])
   })
 
+  test.each(['+870773123456', '+882161234567', '+979912345678', '+449091234567', '+9118601234567'])(
+    '%s is let in, but not listed, even where the account takes the whole world',
+    async (caller) => {
+      account.settings.internationalNumbers = true
+      const made = await create()
+      expect(await key(VN1, '713', caller)).toEqual({ allocation: made, party: 'a' })
+      expect(await readAllocation(ctx, account, made.id)).toEqual(made)
+      expect(await eventsOf(ctx)).toMatchObject([{ type: 'caller.verified', caller, party: 'a' }])
+      expect(await who(VN1, caller)).toEqual({ kind: 'ask', membership: undefined })
+      expect(await key(VN1, '713', '+442079460000')).toMatchObject({
+        allocation: { a: { numbers: [A, '+442079460000'] } },
+      })
+    },
+  )
+
   test('the eleventh is let in, but not listed', async () => {
     const numbers = Array.from({ length: 10 }, (_, i) => `98123456${10 + i}`)
     await create({ a: { numbers, vns: [VN1], pin: '713' } })

@@ -84,11 +84,56 @@ describe('numbers as clients write them', () => {
   })
 
   test('numbers of other countries only where the account takes them', () => {
-    for (const raw of ['+442079460000', '00442079460000', '+12025550123', '+870773123456']) {
+    for (const raw of ['+442079460000', '00442079460000', '+12025550123', '+80012345678']) {
       expect(() => accountNumber(raw, INDIA)).toThrow(expect.objectContaining({ code: 'invalid_number' }))
       expect(accountNumber(raw, WORLD)).toMatch(E164)
     }
     expect(virtualNumber('+442079460000', 'IN')).toBe('+442079460000')
+  })
+
+  test.each([
+    ...['+870773123456', '+878101234567890', '+881612345678', '+882161234567', '+883510001234567'],
+    ...['+88812345678', '+979912345678', '00870773123456', '00 881 6123 45678'],
+  ])('%s of a global network is none, nor may it be rung', (raw) => {
+    for (const settings of [INDIA, WORLD]) {
+      expect(() => accountNumber(raw, settings)).toThrow(expect.objectContaining({ code: 'invalid_number' }))
+      expect(mayBeRung(raw.replaceAll(' ', '').replace(/^00/, '+'), settings)).toBe(false)
+    }
+  })
+
+  test.each([
+    ...['+19005550123', '+449091234567', '+448431234567', '+499001234567', '+33899123456', '+611901123456'],
+    ...['+3190012345', '+9118601234567', '+37181123456', '+80812345678'],
+    // With digits to spare.
+    ...['+4990012345678', '+499001234567890', '+3586001234567', '+91186012345678'],
+  ])('%s costs more than a call: it is none, nor may it be rung', (raw) => {
+    for (const settings of [INDIA, WORLD]) {
+      expect(() => accountNumber(raw, settings)).toThrow(expect.objectContaining({ code: 'invalid_number' }))
+      expect(mayBeRung(raw, settings)).toBe(false)
+    }
+  })
+
+  test('those of the own country, without its code, neither', () => {
+    for (const [raw, country] of [
+      ['1860 123 4567', 'IN'],
+      ['0909 123 4567', 'GB'],
+      ['(900) 555-0123', 'US'],
+    ] as const)
+      for (const internationalNumbers of [false, true])
+        expect(() => accountNumber(raw, { country, internationalNumbers })).toThrow(
+          expect.objectContaining({ code: 'invalid_number' }),
+        )
+  })
+
+  test('what only looks similar is a number like others', () => {
+    for (const raw of ['+918701234567', '+48881234567', '+8801712345678', '+886912345678', '+911800123456'])
+      expect(accountNumber(raw, WORLD)).toBe(raw)
+  })
+
+  test('callers and virtual numbers may be whatever they are', () => {
+    expect(callerNumber('+870773123456', 'IN')).toBe('+870773123456')
+    expect(callerNumber('+449091234567', 'IN')).toBe('+449091234567')
+    expect(virtualNumber('18601234567', 'IN')).toBe('+9118601234567')
   })
 
   test('a shared calling code is not a shared country', () => {

@@ -8,8 +8,8 @@ import {
   readAllocation,
 } from '../../src/engine/allocations.ts'
 import type { Context } from '../../src/engine/context.ts'
-import { joinByPin, whoIsCalling } from '../../src/engine/membership.ts'
-import type { WantedAllocation, WantedChange } from '../../src/engine/plan.ts'
+import { isInUse, joinByPin, whoIsCalling } from '../../src/engine/membership.ts'
+import type { WantedAllocation, WantedChange, WantedParty } from '../../src/engine/plan.ts'
 import { changeSettings } from '../../src/engine/settings.ts'
 import { updateAllocation } from '../../src/engine/update.ts'
 import {
@@ -154,6 +154,48 @@ describe('PINs', () => {
     expect((await update({ b: { pin: '6' } }, id)).b.pin).toBe('6')
   })
 
+  test.each<['a' | 'b', RegExp, WantedParty]>([
+    ['a', /^\d{5}$/, {}],
+    ['b', /^\d{6}$/, {}],
+    ['b', /^\d{3}$/, { pinLength: 3 }],
+    ['b', /^12$/, { pin: '12', pinLength: 3 }],
+  ])('a party that had none and loses its numbers (%s) gets one, %s, for %j', async (party, pin, change) => {
+    account.settings.pinEnabled = { a: false, b: false }
+    account.settings.pinLength = { a: 5, b: 6 }
+    const { id } = await create({ a: { numbers: [OTHER], vns: [VN1] }, b: { numbers: [B], vns: [VN3] } })
+    const { [party]: changed } = await update({ [party]: { numbers: [], ...change } }, id)
+    expect(changed).toMatchObject({ numbers: [], pin: expect.stringMatching(pin) })
+    expect(await key(changed.vns[0] ?? '', changed.pin ?? '', STRANGER)).toMatchObject({ party })
+    expect((await read(id))[party]).toEqual({ ...changed, numbers: [STRANGER] })
+    // Once it has one it keeps it, with numbers or without.
+    for (const numbers of [['+919812345671'], []])
+      expect((await update({ [party]: { numbers, pinLength: 9 } }, id))[party].pin).toBe(changed.pin)
+  })
+
+  test('a party that had none and loses its numbers must find one, or nothing has changed', async () => {
+    account.settings.pinEnabled = { a: true, b: false }
+    const one = { a: { numbers: [OTHER], vns: [VN3], pinLength: 1 }, b: { numbers: [STRANGER], vns: [] } }
+    for (let i = 0; i < 10; i++) await create(one)
+    const { id } = await create({
+      b: { numbers: [B], vns: [VN3] },
+      a: { numbers: [A], vns: [VN1], pin: '5' },
+    })
+    const before = await read(id)
+    const change = { b: { numbers: [], pinLength: 1 } }
+    await expect(update(change, id)).rejects.toEqual(refusal('no_free_pin'))
+    expect(await read(id)).toEqual(before)
+  })
+
+  test('one without numbers and PIN, of former times, gets one with the next change of anything', async () => {
+    const party = { numbers: [], vns: [VN2], pin: undefined }
+    const old = { ...made, b: party }
+    await ctx.store.changeAllocation(account.id, made.id, () => ({ save: old, result: undefined }))
+    expect((await update({ usage: 'oneway' })).b).toEqual({
+      ...party,
+      pin: expect.stringMatching(/^\d{4}$/),
+    })
+  })
+
   test('a party that had none gets one when its length is sent and the account wants it now', async () => {
     const { id } = await create({ a: { numbers: [A], vns: [VN1] }, b: { numbers: [B], vns: [VN1] } })
     account.settings.pinEnabled.b = true
@@ -172,15 +214,38 @@ describe('PINs', () => {
       a: { numbers: [OTHER], vns: [VN2], pin: '55' },
       b: { numbers: [STRANGER], vns: [VN2], pin: '66' },
     })
-    await refused({ a: { pin: '55' } }, 'pin_taken')
-    await refused({ a: { pin: '66' } }, 'pin_taken')
-    await refused({ b: { pin: '66' }, usage: 'oneway', durationMs: 1_000 }, 'pin_taken')
+    for (const pin of ['55', '66']) {
+      await refused({ b: { pin }, usage: 'oneway', durationMs: 1_000 }, 'pin_taken')
+      await refused({ a: { vns: [VN1, VN2], pin } }, 'pin_taken')
+    }
+  })
+
+  test("one that others have on the other party's virtual numbers only is no conflict", async () => {
+    await create({
+      a: { numbers: [OTHER], vns: [VN2], pin: '55' },
+      b: { numbers: [STRANGER], vns: [VN3], pin: '66' },
+    })
+    for (const pin of ['55', '66'])
+      await expect(update({ a: { pin } })).resolves.toMatchObject({ a: { vns: [VN1], pin } })
+    await refused({ a: { vns: [VN3] } }, 'pin_taken')
+    await expect(update({ a: { vns: [VN1, VN2] } })).resolves.toMatchObject({ a: { pin: '66' } })
+    expect(await key(VN2, '66')).toMatchObject(opens('a'))
+  })
+
+  test("one is drawn though all are in use on the other party's virtual numbers", async () => {
+    const full = { a: { numbers: [OTHER], vns: [VN2], pinLength: 1 }, b: { numbers: [STRANGER], vns: [] } }
+    for (let i = 0; i < 10; i++) await create(full)
+    expect((await update({ a: { pinLength: 1 } })).a.pin).toMatch(/^\d$/)
+    await refused({ a: { vns: [VN1, VN2] } }, 'pin_taken')
+    account.settings.pinEnabled.b = true
+    await refused({ b: { pinLength: 1 } }, 'no_free_pin')
   })
 
   test('one that is kept while the virtual numbers change is refused where it is taken', async () => {
     await create({ a: { numbers: [OTHER], vns: [VN3], pin: '713' }, b: { numbers: [STRANGER], vns: [VN3] } })
     await refused({ a: { vns: [VN3] } }, 'pin_taken')
-    await refused({ b: { vns: [VN2, VN3] } }, 'pin_taken')
+    await refused({ a: { vns: [VN1, VN3] } }, 'pin_taken')
+    await expect(update({ b: { vns: [VN2, VN3] } })).resolves.toMatchObject({ b: { pin: '884' } })
     await expect(update({ a: { vns: [VN3], pin: '714' } })).resolves.toMatchObject({ a: { pin: '714' } })
   })
 
@@ -241,6 +306,137 @@ describe('PINs', () => {
     await expect(update({ a: { pin: '55' } })).rejects.toEqual(refusal('pin_taken'))
     ctx.clock.ms += 1
     await expect(update({ a: { pin: '55' } })).resolves.toMatchObject({ a: { pin: '55' } })
+  })
+})
+
+describe('what an update takes away cools off', () => {
+  const COOL_OFF_MS = 10_000
+  /** Somebody else who wants this PIN there. */
+  const wants = (vn: string, pin: string) =>
+    create({ a: { numbers: [OTHER], vns: [vn], pin }, b: { numbers: [STRANGER], vns: [vn] } })
+  const setCoolOff = async (coolOffMs: number) => {
+    await changeSettings(ctx, account, { coolOffMs })
+    account.settings.coolOffMs = coolOffMs
+  }
+  beforeEach(() => setCoolOff(COOL_OFF_MS))
+
+  test.each<[string, WantedChange, string, string]>([
+    ['a PIN that another was sent for', { a: { pin: '999' } }, VN1, '713'],
+    ['a PIN that another was drawn for', { a: { pinLength: 6 } }, VN1, '713'],
+    ["B's PIN", { b: { pin: '999' } }, VN2, '884'],
+    ['a PIN on a virtual number that is left', { a: { vns: [VN3] } }, VN1, '713'],
+    ['a PIN on one of several', { b: { vns: [] } }, VN2, '884'],
+    ['a PIN that goes with its virtual number', { a: { vns: [VN3], pin: '999' } }, VN1, '713'],
+  ])('%s', async (_, change, vn, pin) => {
+    const after = await update(change)
+    // It opens nothing any more.
+    expect(await key(vn, pin)).toEqual(refusal('not_found'))
+    expect(await ctx.store.pinsInUse([vn], 3)).toContain(pin)
+    await expect(wants(vn, pin)).rejects.toEqual(refusal('pin_taken'))
+    ctx.clock.ms += COOL_OFF_MS - 1
+    await expect(wants(vn, pin)).rejects.toEqual(refusal('pin_taken'))
+    ctx.clock.ms += 1
+    const next = await wants(vn, pin)
+    expect(await key(vn, pin)).toMatchObject({ party: 'a', allocation: { id: next.id } })
+    expect(await read()).toEqual(after)
+  })
+
+  test("not what stays: the other party's, and the same PIN on the virtual numbers that are kept", async () => {
+    await update({ a: { vns: [VN1, VN3] } })
+    await update({ a: { vns: [VN3] } })
+    ctx.clock.ms += COOL_OFF_MS
+    await endDueAllocations(ctx)
+    expect(await key(VN3, '713')).toMatchObject(opens('a'))
+    expect(await key(VN2, '884')).toMatchObject(opens('b'))
+    for (const vn of [VN3, VN2])
+      await expect(wants(vn, vn === VN3 ? '713' : '884')).rejects.toEqual(refusal('pin_taken'))
+  })
+
+  test('the virtual number that is left is not in use by that', async () => {
+    await update({ a: { vns: [VN3] } })
+    expect(await isInUse(ctx, VN1)).toBe(false)
+    expect(await isInUse(ctx, VN3)).toBe(true)
+  })
+
+  test('the same allocation may take back what it gave up, and then it opens and does not cool off', async () => {
+    await update({ a: { pin: '999' } })
+    ctx.clock.ms += COOL_OFF_MS / 2
+    await update({ a: { pin: '713' } })
+    expect(await key(VN1, '713')).toMatchObject(opens('a'))
+    await expect(wants(VN1, '999')).rejects.toEqual(refusal('pin_taken'))
+    ctx.clock.ms += COOL_OFF_MS / 2
+    await endDueAllocations(ctx)
+    await expect(wants(VN1, '713')).rejects.toEqual(refusal('pin_taken'))
+    expect(await key(VN1, '713')).toMatchObject(opens('a'))
+    ctx.clock.ms += COOL_OFF_MS / 2
+    await expect(wants(VN1, '999')).resolves.toBeDefined()
+  })
+
+  test('its other party may have it too', async () => {
+    await update({ a: { pin: '999' } })
+    await update({ b: { vns: [VN1], pin: '713' } })
+    expect(await key(VN1, '713')).toMatchObject(opens('b'))
+    await update({ a: { pin: '713', vns: [VN2] }, b: { pin: '884' } })
+    expect(await key(VN2, '713')).toMatchObject(opens('a'))
+    expect(await key(VN1, '713')).toEqual(refusal('not_found'))
+  })
+
+  test('parties that swap their PINs on a virtual number give none up', async () => {
+    await update({ a: { vns: [VN1] }, b: { vns: [VN1] } })
+    await update({ a: { pin: '884' }, b: { pin: '713' } })
+    ctx.clock.ms += COOL_OFF_MS
+    await endDueAllocations(ctx)
+    expect(await key(VN1, '884')).toMatchObject(opens('a'))
+    expect(await key(VN1, '713')).toMatchObject(opens('b'))
+  })
+
+  test('what is given up twice counts from the second time', async () => {
+    await update({ a: { pin: '999' } })
+    ctx.clock.ms += COOL_OFF_MS / 2
+    await update({ a: { pin: '713' } })
+    await update({ a: { pin: '999' } })
+    ctx.clock.ms += COOL_OFF_MS - 1
+    await expect(wants(VN1, '713')).rejects.toEqual(refusal('pin_taken'))
+    ctx.clock.ms += 1
+    await expect(wants(VN1, '713')).resolves.toBeDefined()
+  })
+
+  test('the end of the allocation neither frees it nor holds it longer', async () => {
+    await update({ a: { pin: '999' } })
+    ctx.clock.ms += COOL_OFF_MS / 2
+    await endAllocation(ctx, account, made.id)
+    await expect(wants(VN1, '713')).rejects.toEqual(refusal('pin_taken'))
+    ctx.clock.ms += COOL_OFF_MS / 2
+    await expect(wants(VN1, '713')).resolves.toBeDefined()
+    await expect(wants(VN1, '999')).rejects.toEqual(refusal('pin_taken'))
+    ctx.clock.ms += COOL_OFF_MS / 2
+    await expect(wants(VN1, '999')).resolves.toBeDefined()
+  })
+
+  test('none is drawn, and when all others are in use there is none until then', async () => {
+    const one = { a: { numbers: [OTHER], vns: [VN1], pinLength: 1 }, b: { numbers: [STRANGER], vns: [VN1] } }
+    const { a } = await update({ a: { pinLength: 1 } })
+    await update({ a: { pin: '713' } })
+    for (let i = 0; i < 9; i++) expect((await create(one)).a.pin).not.toBe(a.pin)
+    await expect(create(one)).rejects.toEqual(refusal('no_free_pin'))
+    ctx.clock.ms += COOL_OFF_MS
+    await expect(create(one)).resolves.toMatchObject({ a: { pin: a.pin } })
+  })
+
+  test('a refused change gives nothing up, and an account without cool-off nothing to wait for', async () => {
+    await refused({ a: { pin: '999', vns: [VN1, FOREIGN_VN] } }, 'forbidden')
+    expect(await ctx.store.pinsInUse([VN1], 3)).toEqual(new Set(['713']))
+    await setCoolOff(0)
+    await update({ a: { pin: '999' } })
+    expect(await ctx.store.pinsInUse([VN1], 3)).toEqual(new Set(['999']))
+    await expect(wants(VN1, '713')).resolves.toBeDefined()
+  })
+
+  test('who joins by PIN takes nothing away', async () => {
+    await key(VN1, '713', STRANGER)
+    ctx.clock.ms += COOL_OFF_MS
+    await endDueAllocations(ctx)
+    expect(await key(VN1, '713')).toMatchObject(opens('a'))
   })
 })
 

@@ -98,6 +98,7 @@ test('all that the first schema had is there, and works, under the second', asyn
   const cooling = { ...ACTIVE, state: 'vault' as const, endedAt: T0 + 2, pinsFreeAt: T0 + 3 }
   await store.changeAllocation('acme', ACTIVE.id, () => ({ save: cooling, result: 0 }))
   expect(await store.findAllocation('acme', ACTIVE.id)).toEqual(cooling)
+  expect(await store.nextDueAt()).toBe(T0 + 3)
   expect(await store.releasePins(T0 + 3, 10)).toBe(2)
   const save: CallRecord = { ...ENDED, recordedUntil: T0 + 5 }
   await store.changeCall(ENDED.id, () => ({ save, result: 0 }))
@@ -122,7 +123,7 @@ test('settings that did not exist when an account was written have their default
   expect(await store.dueDeliveries(FAR, 1)).toMatchObject([{ endpoint: ENDPOINT, attempts: 2 }])
   // A receiver that is gone is written down for an old account as for a new one.
   await store.deliveryDone(
-    { eventId: 'e1', attempts: 2, endpoint: ENDPOINT },
+    { eventId: 'e1', attempts: 2, dueAt: T0, endpoint: ENDPOINT },
     { state: 'gone', reason: 'HTTP 410' },
   )
   expect(await store.accounts()).toEqual([{ ...expected, settings: { ...expected.settings, endpoints: {} } }])

@@ -61,13 +61,16 @@ test.each([
   ["from call where state = 'ended' and recorded_until", 'call_recorded', '(recorded_until<?)'],
   ['select vn, pin from allocation_pin where free_at', 'allocation_pin_free', '(free_at<?)'],
   ["from allocation where state = 'active' and deallocate_at", 'allocation_due', '(deallocate_at<?)'],
+  // What every turn of the sweeper asks: only the first entry of each index.
+  ['select min(deallocate_at) from allocation', 'allocation_due', ''],
+  ['select min(free_at) from allocation_pin', 'allocation_pin_free', ''],
   ['from event where account_id = @account and id', 'event_list', '(account_id=? AND id<?)'],
   ['from event where state = @state and id', 'event_state', '(state=? AND id<?)'],
   ['from event where +account_id = @account and state = @state and id', 'event_state', '(state=? AND id<?)'],
   // What every delivery and every turn of its loop asks.
   ['select min(due_at) from event', 'event_waiting', ''],
   ['select id from account where exists', 'event_due', '(account_id=? AND due_at<?)'],
-  ['select type, body, attempts from event', 'event_due', '(account_id=? AND due_at<?)'],
+  ['select type, body, attempts, due_at from event', 'event_due', '(account_id=? AND due_at<?)'],
   ["set state = 'dead', due_at = null", 'event_due', '(account_id=?)'],
   ["count(*) from event where state = 'dead'", 'event_state', '(state=?)'],
 ])('%s uses %s %s', (part, index, terms) => {

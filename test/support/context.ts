@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { v7 } from 'uuid'
 import { hashSecret } from '../../src/api/login.ts'
 import { type Account, type AccountSettings, DEFAULT_SETTINGS } from '../../src/engine/accounts.ts'
+import type { Allocation } from '../../src/engine/allocations.ts'
 import type { WantedAllocation } from '../../src/engine/plan.ts'
 import type { Context } from '../../src/engine/context.ts'
 import type { Event } from '../../src/engine/events.ts'
@@ -61,6 +62,33 @@ export function wantedAllocation(change: Partial<WantedAllocation> = {}): Wanted
   const a = { numbers: [A], vns: [VN1], pin: '713' }
   const b = { numbers: [B], vns: [VN2], pin: '884' }
   return { transactionId: v7(), a, b, ...change }
+}
+
+/** Many at once: written as the store has them, a millisecond apart, without PINs. Their ids, oldest first. */
+export async function crowd(
+  ctx: TestContext,
+  { id: accountId }: Account,
+  count: number,
+  change: (i: number) => Partial<Allocation> = () => ({}),
+): Promise<string[]> {
+  const party = { numbers: [A], vns: [VN1], pin: undefined }
+  const all = Array.from({ length: count }, (_, i): Allocation => ({
+    ...{ id: `crowd ${String(i).padStart(5, '0')}`, accountId, transactionId: `t${i}` },
+    ...{
+      a: party,
+      b: { ...party, numbers: [B] },
+      usage: 'twoway',
+      state: 'active',
+      createdAt: ctx.now() + i,
+    },
+    ...{ deallocateAt: Infinity, endedAt: undefined, pinsFreeAt: undefined },
+    ...change(i),
+  }))
+  const nothing = { vns: [], pins: [] }
+  const query = { accountId, transactionId: '', pins: { a: nothing, b: nothing } }
+  await Promise.all(all.map((save) => ctx.store.addAllocation(query, () => ({ save, result: undefined }))))
+  ctx.clock.ms += count
+  return all.map(({ id }) => id)
 }
 
 /** Every event that was committed, oldest first. */

@@ -113,6 +113,24 @@ describe('a restart', () => {
   })
 })
 
+describe('an event that is resent', () => {
+  // Whatever the first attempt comes to: the resending asks for one more.
+  test.each([204, 500, 410])('during its very first attempt, answered %i, is sent again', async (status) => {
+    sink.answer('hang', 204)
+    outbox.start()
+    const [id] = (await outbox.commit('a')) as [string]
+    await until(() => expect(sink.received).toHaveLength(1))
+    outbox.clock.ms += 1
+    expect(await outbox.store.resendEvent(id, outbox.clock.ms)).toBe(true)
+    sink.release(status)
+    await until(async () =>
+      expect(await outbox.store.findEvent(id)).toMatchObject({ state: 'delivered', attempts: 1 }),
+    )
+    expect(ids(sink.received)).toEqual([id, id])
+    expect(outbox.errors).toEqual([])
+  })
+})
+
 describe('a store that fails', () => {
   test('to write an outcome gets it later, and nothing is sent twice or anew meanwhile', async () => {
     const { store } = outbox

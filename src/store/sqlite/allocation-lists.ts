@@ -20,8 +20,14 @@ export function allocationLists(db: Database): AllocationLists {
   )
   return {
     allocationsAfter: (accountId, { createdAt, id } = START, limit) =>
-      Promise.resolve(list.all(accountId, text(createdAt), id, limit).map(toAllocation)),
+      inTurn(() => list.all(accountId, text(createdAt), id, limit).map(toAllocation)),
     allocationsNamed: (accountId, transactionId, { createdAt, id } = START, limit) =>
-      Promise.resolve(named.all(accountId, transactionId, text(createdAt), id, limit).map(toAllocation)),
+      inTurn(() => named.all(accountId, transactionId, text(createdAt), id, limit).map(toAllocation)),
   }
+}
+
+/** After whatever else waits in the event loop: calls must not wait for a list of many pages. */
+async function inTurn<T>(work: () => T): Promise<T> {
+  await new Promise(setImmediate)
+  return work()
 }

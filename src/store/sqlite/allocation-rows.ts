@@ -46,7 +46,8 @@ function toParty(json: string): Party {
 
 /**
  * Writes allocations and keeps the two indexes equal to them: an active one has its PINs and members there, one that
- * cools off its PINs, with the instant at which they are free, and one that has ended otherwise nothing.
+ * cools off its PINs, with the instant at which they are free, and one that has ended otherwise nothing. PINs that an
+ * active one has given up may cool off beside its own.
  */
 export function allocationWriter(db: Database) {
   const insert = db.prepare<[AllocationRow]>(
@@ -63,9 +64,10 @@ export function allocationWriter(db: Database) {
       insert.run(toRow(allocation))
       index(undefined, allocation)
     },
-    update(from: Allocation, to: Allocation): void {
+    /** `retiredFreeAt`: until when PINs that an active allocation gives up stay reserved. */
+    update(from: Allocation, to: Allocation, retiredFreeAt?: number): void {
       update.run(toRow(to))
-      index(from, to)
+      index(from, to, retiredFreeAt)
     },
   }
 }
@@ -111,14 +113,26 @@ function indexWriter(db: Database) {
     `delete from allocation_member where vn = ? and number = ? and party = ? and allocation_id = ?`,
   )
 
-  return (from: Allocation | undefined, to: Allocation): void => {
+  // One that it gave up before, and that still cools off.
+  const reclaimPin = db.prepare<[string, string, string]>(
+    `delete from allocation_pin where vn = ? and pin = ? and allocation_id = ? and free_at is not null`,
+  )
+
+  return (from: Allocation | undefined, to: Allocation, retiredFreeAt?: number): void => {
     const { id, pinsFreeAt } = to
     const freeAt = text(pinsFreeAt)
+    const retired = to.state === 'active' ? text(retiredFreeAt) : null
     const [pins, members] = [difference(from, to, pinsOf), difference(from, to, membersOf)]
     // First everything out: the parties may have swapped their PINs on the same virtual number.
-    for (const pin of pins.out) dropPin.run(...pin, id)
+    for (const pin of pins.out) {
+      if (retired === null) dropPin.run(...pin, id)
+      else freePin.run(retired, ...pin, id)
+    }
     for (const member of members.out) dropMember.run(...member, id)
-    for (const pin of pins.in) addPin.run(...pin, id, freeAt)
+    for (const pin of pins.in) {
+      if (from) reclaimPin.run(pin[0], pin[1], id)
+      addPin.run(...pin, id, freeAt)
+    }
     for (const member of members.in) addMember.run(...member, id)
     if (from?.pinsFreeAt !== pinsFreeAt) for (const pin of pins.stay) freePin.run(freeAt, ...pin, id)
   }

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import type { Allocation, PartyName } from '../../engine/allocations.ts'
 import type { Event } from '../../engine/events.ts'
-import type { Change, Membership, Store } from '../../engine/store.ts'
+import type { Change, Membership, PinQuery, Store } from '../../engine/store.ts'
 import { accountFinder, eachOnce } from './account-rows.ts'
 import {
   ALLOCATION_COLUMNS as COLUMNS,
@@ -10,7 +10,7 @@ import {
   toAllocation,
 } from './allocation-rows.ts'
 import type { Commit } from './group-commit.ts'
-import { text } from './time.ts'
+import { ms, text } from './time.ts'
 
 type Allocations = Pick<
   Store,
@@ -22,6 +22,7 @@ type Allocations = Pick<
   | 'membershipsOn'
   | 'hasAllocations'
   | 'dueAllocations'
+  | 'nextDueAt'
 >
 
 type RowOfParty = AllocationRow & { party: PartyName }
@@ -40,7 +41,7 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
   const byPin = db.prepare<[string, string], RowOfParty>(
     `select ${COLUMNS}, allocation_pin.party from allocation_pin
      join allocation on allocation.id = allocation_pin.allocation_id
-     where allocation_pin.vn = ? and allocation_pin.pin = ? and allocation.state = 'active'`,
+     where allocation_pin.vn = ? and allocation_pin.pin = ? and free_at is null and allocation.state = 'active'`,
   )
   const byMember = db.prepare<[string, string], RowOfParty>(
     `select ${COLUMNS}, allocation_member.party from allocation_member
@@ -51,6 +52,12 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
     `select account_id, id from allocation
      where state = 'active' and deallocate_at <= ? order by deallocate_at, id limit ?`,
   )
+  const nextEnd = db
+    .prepare<[], string | null>(`select min(deallocate_at) from allocation where state = 'active'`)
+    .pluck()
+  const nextFree = db
+    .prepare<[], string | null>(`select min(free_at) from allocation_pin where free_at is not null`)
+    .pluck()
   // Members first: nearly every allocation has some, and many PINs may be cooling off on the number.
   const inUse = db
     .prepare<[string, string], 0 | 1>(
@@ -59,8 +66,11 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
     )
     .pluck()
 
-  function apply<R>(before: AllocationRow | undefined, change: Change<Allocation, R>): R {
-    if (change.save && before) write.update(toAllocation(before), change.save)
+  function apply<R>(
+    before: AllocationRow | undefined,
+    change: Change<Allocation, R> & { retiredPinsFreeAt?: number | undefined },
+  ): R {
+    if (change.save && before) write.update(toAllocation(before), change.save, change.retiredPinsFreeAt)
     else if (change.save) write.insert(change.save)
     keep(change.events)
     return change.result
@@ -102,10 +112,15 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
       })
       return Promise.resolve(found)
     },
+    nextDueAt: () => {
+      const next = Math.min(...[nextEnd.get(), nextFree.get()].map((at) => ms(at ?? null) ?? Infinity))
+      // What has no end waits for nothing.
+      return Promise.resolve(next === Infinity ? undefined : next)
+    },
   }
 }
 
-type Query = { accountId: string; vns: string[]; pins: string[]; id?: string }
+type Query = { accountId: string; pins: PinQuery; id?: string }
 
 /** What is taken and what is owned, for a decision. PINs of the allocation `id` are not taken for itself. */
 function surroundings(db: Database) {
@@ -117,10 +132,14 @@ function surroundings(db: Database) {
   const ownsNumber = db
     .prepare<[string, string], 1>(`select 1 from virtual_number where number = ? and account_id = ?`)
     .pluck()
-  return ({ accountId, vns, pins, id = '' }: Query) => ({
-    takenPins: new Set(pins.filter((pin) => vns.some((vn) => pinTaken.get(vn, pin, id)))),
-    ownVns: new Set(vns.filter((vn) => ownsNumber.get(vn, accountId))),
-  })
+  return ({ accountId, pins: { a, b }, id = '' }: Query) => {
+    const taken = ({ vns, pins }: PinQuery['a']) =>
+      new Set(pins.filter((pin) => vns.some((vn) => pinTaken.get(vn, pin, id))))
+    return {
+      takenPins: { a: taken(a), b: taken(b) },
+      ownVns: new Set([...a.vns, ...b.vns].filter((vn) => ownsNumber.get(vn, accountId))),
+    }
+  }
 }
 
 function toMembership(row: RowOfParty): Membership {

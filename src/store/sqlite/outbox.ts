@@ -13,7 +13,7 @@ type Outbox = Pick<
   keep: (events: Event[] | undefined) => void
 }
 
-type Due = { type: Event['type']; body: string; attempts: number }
+type Due = { type: Event['type']; body: string; attempts: number; due_at: string }
 type Found = { type: Event['type']; account_id: string }
 
 /** The event table: written with the change it tells, read until its receiver has taken it. */
@@ -30,12 +30,12 @@ export function outbox(db: Database, commit: Commit, onDue: () => void): Outbox 
     )
     .pluck()
   const due = db.prepare<[string, string, number], Due>(
-    `select type, body, attempts from event
+    `select type, body, attempts, due_at from event
      where account_id = ? and state = 'waiting' and due_at <= ? order by due_at, id limit ?`,
   )
-  // Whoever resends an event begins its attempts anew: what an earlier one comes to is not its outcome any more.
-  const find = db.prepare<[string, number], Found>(
-    `select type, account_id from event where id = ? and state = 'waiting' and attempts = ?`,
+  // An event that was resent meanwhile is due anew: what an earlier attempt comes to is not its outcome any more.
+  const find = db.prepare<[string, number, string], Found>(
+    `select type, account_id from event where id = ? and state = 'waiting' and attempts = ? and due_at = ?`,
   )
   const close = db.prepare<[string, string, string]>(
     `update event set state = ?, due_at = null, attempts = attempts + 1, last_word = ? where id = ?`,
@@ -69,11 +69,11 @@ export function outbox(db: Database, commit: Commit, onDue: () => void): Outbox 
     const account = findAccount(accountId)
     if (!account) return []
     const { settings, webhookSecret } = account
-    return due.all(accountId, at, limit).flatMap(({ type, body, attempts }) => {
+    return due.all(accountId, at, limit).flatMap(({ type, body, attempts, due_at: dueAt }) => {
       const endpoint = settings.endpoints[type]
       return endpoint === undefined
         ? []
-        : [{ event: JSON.parse(body) as Event, endpoint, webhookSecret, attempts }]
+        : [{ event: JSON.parse(body) as Event, endpoint, webhookSecret, attempts, dueAt: ms(dueAt) }]
     })
   }
 
@@ -88,8 +88,8 @@ export function outbox(db: Database, commit: Commit, onDue: () => void): Outbox 
     saveSettings(accountId, { ...settings, endpoints: Object.fromEntries(left) }, reason)
   }
 
-  function finish({ eventId, attempts, endpoint }: DeliveryAttempt, outcome: DeliveryOutcome): void {
-    const row = find.get(eventId, attempts)
+  function finish({ eventId, attempts, dueAt, endpoint }: DeliveryAttempt, outcome: DeliveryOutcome): void {
+    const row = find.get(eventId, attempts, text(dueAt))
     if (!row) return
     switch (outcome.state) {
       case 'delivered':

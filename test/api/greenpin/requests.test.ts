@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { joinByPin } from '../../../src/engine/membership.ts'
-import { eventsOf, STRANGER, testAccount, VN1 } from '../../support/context.ts'
+import { A, B, eventsOf, STRANGER, testAccount, VN1 } from '../../support/context.ts'
 import { type Door, type Envelope, expectRefusal, granted, openDoor, SAMPLE, sample } from '../door.ts'
 
 const ALL = '/v1/tenants/acme/greenpin'
@@ -104,6 +104,20 @@ describe('Create a Pin Allocation', () => {
     const { a, b } = await granted(door.as('post', '/v1/tenants/shop/greenpin', 'shop').send(body))
     expect(a).not.toHaveProperty('pin')
     expect(b.pin).toMatch(/^\d{4}$/)
+  })
+
+  test('"any number … entering the correct pin": a side without numbers has a PIN, and shows it, whatever the account wants', async () => {
+    const settings = { pinEnabled: { a: false, b: false } }
+    await testAccount(door.ctx, { sid: 'shop', vns: ['+916292134400'], settings })
+    const as = (method: 'post' | 'put', path = '') =>
+      door.as(method, `/v1/tenants/shop/greenpin${path}`, 'shop')
+    const body = { transaction_id: 't', a: { vns: ['6292134400'], pin_length: 6 }, b: { numbers: [B] } }
+    const made = await granted(as('post').send(body))
+    expect(made.a).toEqual({ vns: ['+916292134400'], pin: expect.stringMatching(/^\d{6}$/) })
+    expect(made.b).toEqual({ vns: ['+916292134400'], numbers: [B] })
+    const turned = { a: { numbers: [A] }, b: { numbers: [] } }
+    const { a, b } = await granted(as('put', `/${made.greenpin_id}`).send(turned))
+    expect([a.pin, b]).toEqual([undefined, { vns: ['+916292134400'], pin: expect.stringMatching(/^\d{4}$/) }])
   })
 
   test('"The default value is "twoway"."', async () => {

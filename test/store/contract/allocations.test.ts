@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import type { Allocation } from '../../../src/engine/allocations.ts'
-import type { Store, Surroundings } from '../../../src/engine/store.ts'
-import { A, account, ALL, allocation, B, contract, ended, FAR, T0, VN1, VN2 } from './given.ts'
+import type { AllocationQuery, PinQuery, Surroundings } from '../../../src/engine/store.ts'
+import { A, account, ALL, allocation, B, contract, ended, FAR, forBoth, T0, VN1, VN2 } from './given.ts'
 
 contract('allocations', (it) => {
   test('come back as they were, with and without PIN, to their own account only', async () => {
@@ -22,22 +22,44 @@ contract('allocations', (it) => {
 
   test('are decided with their surroundings in sight', async () => {
     const made = await it.add()
-    const look = (of: Partial<Parameters<Store['addAllocation']>[0]>): Promise<Surroundings> =>
+    const { transactionId } = made
+    const look = (of: Partial<AllocationQuery>): Promise<Surroundings> =>
       it.store.addAllocation(
-        { accountId: 'acme', transactionId: 'new', vns: [VN1], pins: [], ...of },
+        { accountId: 'acme', transactionId: 'new', pins: forBoth([VN1, VN2, '+1'], []), ...of },
         (seen) => ({ result: seen }),
       )
-    expect(await look({ transactionId: made.transactionId })).toMatchObject({ sameTransaction: made })
-    expect(await look({ transactionId: made.transactionId, accountId: 'other' })).toMatchObject({
-      sameTransaction: undefined,
-      ownVns: new Set(),
+    const takenPins = { a: new Set(), b: new Set() }
+    const ownVns = new Set([VN1, VN2])
+    expect(await look({})).toEqual({ sameTransaction: undefined, takenPins, ownVns })
+    expect(await look({ transactionId })).toEqual({ sameTransaction: made, takenPins, ownVns })
+    expect(await look({ transactionId, accountId: 'other' })).toEqual({
+      ...{ sameTransaction: undefined, takenPins, ownVns: new Set() },
     })
-    expect(await look({ pins: ['713', '884', '1'] })).toMatchObject({ takenPins: new Set(['713']) })
-    expect(await look({ vns: [VN1, VN2, '+1'], pins: ['713', '884', '1'] })).toEqual({
-      sameTransaction: undefined,
-      takenPins: new Set(['713', '884']),
-      ownVns: new Set([VN1, VN2]),
-    })
+  })
+
+  test('are decided with the PINs in sight that each party cannot get on its own virtual numbers', async () => {
+    await it.add()
+    const pins = ['713', '884', '1']
+    const look = (a: string[], b: string[]): Promise<object> => {
+      const query = { a: { vns: a, pins }, b: { vns: b, pins } }
+      return it.store.addAllocation(
+        { accountId: 'acme', transactionId: 'new', pins: query },
+        ({ takenPins, ownVns }) => ({ result: { ...takenPins, ownVns } }),
+      )
+    }
+    const [first, second, both] = [new Set(['713']), new Set(['884']), new Set(['713', '884'])]
+    const ownVns = new Set([VN1, VN2])
+    expect(await look([VN1], [VN2])).toEqual({ a: first, b: second, ownVns })
+    expect(await look([VN2], [VN1])).toEqual({ a: second, b: first, ownVns })
+    expect(await look([VN1], [VN1])).toEqual({ a: first, b: first, ownVns: new Set([VN1]) })
+    expect(await look([VN1, '+1', VN2], [])).toEqual({ a: both, b: new Set(), ownVns })
+    expect(await look(['+1'], [VN2, VN1])).toEqual({ a: new Set(), b: both, ownVns })
+    const query: PinQuery = { a: { vns: [VN1], pins: ['1'] }, b: { vns: [VN1], pins: ['713'] } }
+    const taken = await it.store.addAllocation(
+      { accountId: 'acme', transactionId: 'new', pins: query },
+      ({ takenPins }) => ({ result: takenPins }),
+    )
+    expect(taken).toEqual({ a: new Set(), b: first })
   })
 
   test('are found by a PIN and by a number of theirs on a virtual number', async () => {

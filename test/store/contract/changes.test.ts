@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Allocation } from '../../../src/engine/allocations.ts'
-import { A, account, allocation, call, contract, ended, failing, refused, T0, VN1 } from './given.ts'
+import { A, account, allocation, call, contract, ended, failing, NO_PINS, refused, T0, VN1 } from './given.ts'
 
 contract('a change', (it) => {
   test('whose event cannot be written is not kept', async () => {
@@ -23,7 +23,7 @@ contract('a change', (it) => {
           result: undefined,
         })),
       () =>
-        it.store.updateAllocation({ accountId: 'acme', id: before.id, vns: [], pins: [] }, () => ({
+        it.store.updateAllocation({ accountId: 'acme', id: before.id, pins: NO_PINS }, () => ({
           ...{ save: { ...joined, a: { ...joined.a, pin: '9' } }, events: [again], result: undefined },
         })),
       () => it.store.addEvents([refused('acme'), again]),
@@ -51,7 +51,7 @@ contract('a change', (it) => {
       it.change(made, { ...made, usage: 'oneway' }),
       it.store.changeCall(open.id, failing('four')),
       it.store.addAccount(account('late'), []),
-      it.store.updateAllocation({ accountId: 'acme', id: made.id, vns: [], pins: [] }, failing('five')),
+      it.store.updateAllocation({ accountId: 'acme', id: made.id, pins: NO_PINS }, failing('five')),
     ])
     expect(results.map((one) => (one.status === 'rejected' ? String(one.reason) : one.status))).toEqual([
       ...['fulfilled', 'Error: one', 'fulfilled', 'Error: two', 'Error: three', 'fulfilled'],

@@ -1,22 +1,23 @@
 import { expect, test } from '@jest/globals'
 import type { Allocation } from '../../../src/engine/allocations.ts'
-import type { Surroundings } from '../../../src/engine/store.ts'
-import { A, allocation, B, contract, ended, FAR, T0, VN1, VN2 } from './given.ts'
+import { A, allocation, B, contract, ended, FAR, forBoth, T0, VN1, VN2 } from './given.ts'
 
 const FREE_AT = T0 + 60_000
 
 contract('PINs that cool off', (it) => {
-  const taken = (pins: string[], vns = [VN1, VN2]): Promise<Surroundings['takenPins']> =>
-    it.store.addAllocation({ accountId: 'acme', transactionId: 'new', vns, pins }, ({ takenPins }) => ({
-      result: takenPins,
-    }))
+  const taken = async (...pins: string[]): Promise<ReadonlySet<string>> => {
+    const query = { ...it.query(allocation()), pins: forBoth([VN1, VN2], pins) }
+    const { a, b } = await it.store.addAllocation(query, ({ takenPins }) => ({ result: takenPins }))
+    expect(a).toEqual(b)
+    return a
+  }
   const inUse = () => it.store.pinsInUse([VN1, VN2], 3)
 
   test('stay taken, and open nothing', async () => {
     const made = await it.add()
     const over = await it.end(made, FREE_AT)
     expect(await it.find(made)).toEqual(over)
-    expect(await taken(['713', '884', '1'])).toEqual(new Set(['713', '884']))
+    expect(await taken('713', '884', '1')).toEqual(new Set(['713', '884']))
     expect(await inUse()).toEqual(new Set(['713', '884']))
     const next = allocation({ a: { pin: '1' } })
     await expect(it.insert(next, [ended(next)])).rejects.toThrow(/UNIQUE/)
@@ -56,7 +57,7 @@ contract('PINs that cool off', (it) => {
     expect(await inUse()).toEqual(new Set(['713', '884']))
     expect(await it.store.releasePins(FREE_AT, 10)).toBe(2)
     expect(await it.store.releasePins(FREE_AT, 10)).toBe(0)
-    expect(await taken(['713', '884'])).toEqual(new Set())
+    expect(await taken('713', '884')).toEqual(new Set())
     expect(await inUse()).toEqual(new Set())
     const again = await it.add()
     expect(await it.byPin(VN1, '713')).toEqual({ allocation: again, party: 'a' })
@@ -81,7 +82,7 @@ contract('PINs that cool off', (it) => {
 
   test('without a cool-off are free at once', async () => {
     await it.end(await it.add())
-    expect(await taken(['713', '884'])).toEqual(new Set())
+    expect(await taken('713', '884')).toEqual(new Set())
     await it.add()
   })
 

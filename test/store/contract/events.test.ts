@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { StoredEvent } from '../../../src/engine/store.ts'
+import type { DeliveryOutcome, StoredEvent } from '../../../src/engine/store.ts'
 import { until } from '../../support/until.ts'
 import { attempt, account, ALL, allocation, contract, ended, ENDPOINT, FAR, refused, T0 } from './given.ts'
 
@@ -76,8 +76,10 @@ contract('the events', (it) => {
       const deliveries = async (now: number) =>
         (await it.store.dueDeliveries(now, 10)).filter((one) => one.event.id === event.id)
       expect(await deliveries(T0 + 98)).toEqual([])
-      expect(await deliveries(T0 + 99)).toMatchObject([{ event, endpoint: ENDPOINT, attempts: 0 }])
-      await it.store.deliveryDone(attempt(event.id), { state: 'delivered', status: 200 })
+      expect(await deliveries(T0 + 99)).toMatchObject([
+        { event, endpoint: ENDPOINT, attempts: 0, dueAt: T0 + 99 },
+      ])
+      await it.store.deliveryDone(attempt(event.id, { dueAt: T0 + 99 }), { state: 'delivered', status: 200 })
       expect(await it.store.findEvent(event.id)).toMatchObject({ state: 'delivered', attempts: 1 })
     },
   )
@@ -86,10 +88,34 @@ contract('the events', (it) => {
     const { tried } = await some()
     await resend(tried.id)
     const before = await it.store.findEvent(tried.id)
-    await it.store.deliveryDone(attempt(tried.id, 1), { state: 'dead', reason: 'too often' })
-    await it.store.deliveryDone(attempt(tried.id, 1), { state: 'retry', dueAt: FAR, reason: 'HTTP 500' })
+    // Due when it had fallen due, and also when it is due again.
+    for (const dueAt of [T0 + 7, T0 + 99]) {
+      const old = attempt(tried.id, { attempts: 1, dueAt })
+      await it.store.deliveryDone(old, { state: 'dead', reason: 'too often' })
+      await it.store.deliveryDone(old, { state: 'retry', dueAt: FAR, reason: 'HTTP 500' })
+    }
     expect(await it.store.findEvent(tried.id)).toEqual(before)
     expect(before).toMatchObject({ state: 'waiting', attempts: 0, dueAt: T0 + 99, lastWord: undefined })
+  })
+
+  test.each<DeliveryOutcome>([
+    { state: 'delivered', status: 200 },
+    { state: 'retry', dueAt: FAR, reason: 'HTTP 500' },
+    { state: 'dead', reason: 'too often' },
+    { state: 'gone', reason: 'HTTP 410' },
+  ])('nor is $state, when it was resent during its very first attempt', async (outcome) => {
+    const { waiting } = await some()
+    const [first] = (await it.store.dueDeliveries(T0, 10)).filter(({ event }) => event.id === waiting.id)
+    expect(first).toMatchObject({ attempts: 0, dueAt: T0 })
+    await resend(waiting.id)
+    await it.store.deliveryDone({ eventId: waiting.id, ...first! }, outcome)
+    expect(await it.store.findEvent(waiting.id)).toEqual({
+      ...{ event: waiting, state: 'waiting', attempts: 0, dueAt: T0 + 99, lastWord: undefined },
+    })
+    expect((await it.store.accounts()).find(({ id }) => id === 'acme')?.settings.endpoints).toEqual(ALL)
+    // What the attempt comes to that follows the resending is.
+    await it.store.deliveryDone(attempt(waiting.id, { dueAt: T0 + 99 }), { state: 'dead', reason: 'no' })
+    expect(await it.store.findEvent(waiting.id)).toMatchObject({ state: 'dead', attempts: 1 })
   })
 
   test('one that had no receiver is sent when there is one by now', async () => {
@@ -106,7 +132,7 @@ contract('the events', (it) => {
     expect(await it.store.findEvent(quiet.id)).toEqual(before)
     expect(await resend(quiet.id)).toBe(true)
     expect(await it.store.dueDeliveries(FAR, 10)).toContainEqual({
-      ...{ event: quiet, endpoint: ENDPOINT, webhookSecret: 'whsec_other', attempts: 0 },
+      ...{ event: quiet, endpoint: ENDPOINT, webhookSecret: 'whsec_other', attempts: 0, dueAt: T0 + 99 },
     })
   })
 

@@ -3,7 +3,13 @@ import { type Account, DEFAULT_SETTINGS } from '../../../src/engine/accounts.ts'
 import type { Allocation, Party } from '../../../src/engine/allocations.ts'
 import type { CallRecord } from '../../../src/engine/calls.ts'
 import type { AllocationEnded, Event, EventType } from '../../../src/engine/events.ts'
-import type { AllocationQuery, DeliveryAttempt, Membership, Store } from '../../../src/engine/store.ts'
+import type {
+  AllocationQuery,
+  DeliveryAttempt,
+  Membership,
+  PinQuery,
+  Store,
+} from '../../../src/engine/store.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
 
 /** Every backend keeps the same promises; a new one is a new line. */
@@ -19,10 +25,18 @@ export const T0 = Date.UTC(2026, 0, 1)
 export const FAR = Date.UTC(2099, 0, 1)
 export const ENDPOINT = 'https://client.example/events'
 
-/** The attempt to deliver this event that follows so many others. */
-export function attempt(eventId: string, attempts = 0, endpoint = ENDPOINT): DeliveryAttempt {
-  return { eventId, attempts, endpoint }
+/** An attempt to deliver this event: the first one of an event of T0, unless told otherwise. */
+export function attempt(eventId: string, change: Partial<DeliveryAttempt> = {}): DeliveryAttempt {
+  return { eventId, attempts: 0, dueAt: T0, endpoint: ENDPOINT, ...change }
 }
+
+/** Looks for the same PINs on the same virtual numbers for both parties. */
+export function forBoth(vns: string[], pins: string[]): PinQuery {
+  return { a: { vns, pins }, b: { vns, pins } }
+}
+
+/** Looks for nothing. */
+export const NO_PINS = forBoth([], [])
 
 let count = 0
 export const newId = (what: string) => `${what}-${String(++count).padStart(6, '0')}`
@@ -116,9 +130,8 @@ export class Given {
       await this.store.addNumber({ number, accountId: 'acme', flow: 'masking' })
   }
 
-  query(of: Allocation, pins: string[] = []): AllocationQuery {
-    const { accountId, transactionId } = of
-    return { accountId, transactionId, vns: [...of.a.vns, ...of.b.vns], pins }
+  query({ accountId, transactionId }: Allocation): AllocationQuery {
+    return { accountId, transactionId, pins: NO_PINS }
   }
 
   insert(save: Allocation, events: Event[] = []): Promise<undefined> {

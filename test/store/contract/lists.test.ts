@@ -83,6 +83,27 @@ contract('the list of allocations', (it) => {
     }
   })
 
+  test('lets whatever else waits have its turn before each page', async () => {
+    await many('order')
+    let turns = 0
+    let next: NodeJS.Immediate
+    const turn = () => {
+      turns++
+      next = setImmediate(turn)
+    }
+    turn()
+    for (const page of [all, named]) {
+      let after: Allocation | undefined
+      for (let reads = 0; reads < 5; reads++) {
+        const before = turns
+        after = (await page(after, 1))[0]
+        expect(after).toBeDefined()
+        expect(turns).toBeGreaterThan(before)
+      }
+    }
+    clearImmediate(next!)
+  })
+
   test("never shows another account's", async () => {
     await it.store.addAccount(account('other'), [])
     const mine = await it.add({ ...BARE, transactionId: 'order' })

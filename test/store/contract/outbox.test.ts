@@ -26,7 +26,7 @@ contract('the outbox', (it) => {
     const event = refused('acme')
     await it.store.addEvents([event])
     expect(await it.store.dueDeliveries(T0 - 1, 10)).toEqual([])
-    const delivery = { event, endpoint: ENDPOINT, webhookSecret: 'whsec_acme', attempts: 0 }
+    const delivery = { event, endpoint: ENDPOINT, webhookSecret: 'whsec_acme', attempts: 0, dueAt: T0 }
     expect(await it.store.dueDeliveries(T0, 10)).toEqual([delivery])
     expect(await it.store.dueDeliveries(T0, 10)).toEqual([delivery])
     expect(await it.store.nextDeliveryAt()).toBe(T0)
@@ -44,9 +44,9 @@ contract('the outbox', (it) => {
     expect(await due(T0 + 59_999)).toEqual([second.id])
     expect(await due(T0 + 60_000)).toEqual([second.id, first.id])
     expect(await it.store.nextDeliveryAt()).toBe(T0 + 1)
-    await it.store.deliveryDone(attempt(second.id), { state: 'delivered', status: 204 })
+    await it.store.deliveryDone(attempt(second.id, { dueAt: T0 + 1 }), { state: 'delivered', status: 204 })
     expect(await it.store.nextDeliveryAt()).toBe(T0 + 60_000)
-    expect(await it.store.dueDeliveries(FAR, 1)).toMatchObject([{ attempts: 1 }])
+    expect(await it.store.dueDeliveries(FAR, 1)).toMatchObject([{ attempts: 1, dueAt: T0 + 60_000 }])
   })
 
   test('one that is given up is dead, and what was settled stays so', async () => {
@@ -56,8 +56,8 @@ contract('the outbox', (it) => {
     await it.store.deliveryDone(attempt(taken.id), { state: 'delivered', status: 200 })
     for (const { id } of [lost, taken]) {
       for (const attempts of [0, 1]) {
-        await it.store.deliveryDone(attempt(id, attempts), { state: 'retry', dueAt: T0, reason: 'late' })
-        await it.store.deliveryDone(attempt(id, attempts), { state: 'dead', reason: 'late' })
+        await it.store.deliveryDone(attempt(id, { attempts }), { state: 'retry', dueAt: T0, reason: 'late' })
+        await it.store.deliveryDone(attempt(id, { attempts }), { state: 'dead', reason: 'late' })
       }
     }
     await it.store.deliveryDone(attempt('unheard of'), { state: 'dead', reason: '' })
@@ -99,7 +99,7 @@ contract('the outbox', (it) => {
   test('a receiver that has been replaced meanwhile takes nothing of its successor with it', async () => {
     const [tried, waits] = [refused('acme'), refused('acme')]
     await it.store.addEvents([tried, waits])
-    const old = attempt(tried.id, 0, 'https://old.example/')
+    const old = attempt(tried.id, { endpoint: 'https://old.example/' })
     await it.store.deliveryDone(old, { state: 'gone', reason: 'HTTP 410' })
     expect(await due()).toEqual([waits.id])
     expect((await it.store.accounts()).find(({ id }) => id === 'acme')?.settings.endpoints).toEqual(ALL)

@@ -5,7 +5,7 @@ import { wallClock } from '../../../engine/time.ts'
 import { BadRequest, isBadRequest } from '../../fields.ts'
 import type { GreenpinData } from './answer-schema.ts'
 
-/** Appendix 1 of the manual, "List of status codes and their definition": code -> HTTP status and description. */
+/** Appendix 1 of the manual, "List of status codes and their definition", but for codes that cannot occur: code -> HTTP status and description. */
 export const APPENDIX = {
   0: [500, 'Internal Service Error'],
   1: [404, 'Could not find the given GreenPin'],
@@ -101,9 +101,12 @@ export function allocationData(allocation: Allocation, account: Account): Greenp
   }
 }
 
-/** "A-Party_Pin if tenant enabled a-party_pin": the PIN of a party without that setting works, but is not shown. */
+/**
+ * "A-Party_Pin if tenant enabled a-party_pin": the PIN of a party without that setting works, but is not shown, unless it
+ * is the only way into the party.
+ */
 function party(allocation: Allocation, name: PartyName, account: Account) {
   const { vns, numbers, pin } = allocation[name]
-  const shown = account.settings.pinEnabled[name] && pin !== undefined
+  const shown = pin !== undefined && (account.settings.pinEnabled[name] || numbers.length === 0)
   return { vns, ...(numbers.length > 0 && { numbers }), ...(shown && { pin }) }
 }

@@ -1,13 +1,12 @@
 import type * as z from 'zod'
-import type { WantedAllocation, WantedChange, WantedParty, WantedPartyChange } from '../../../engine/plan.ts'
+import type { WantedAllocation, WantedChange, WantedParty } from '../../../engine/plan.ts'
 import { read } from './reading.ts'
 import { bulkItem, type SentChange, update, wanted } from './schema.ts'
 
 /** The POST parameters as the engine wants them. Throws Refusal 'invalid' or 'missing' with the parameter's name. */
 export function wantedAllocation(sent: unknown): WantedAllocation {
   const body = read(wanted, sent)
-  const { a, b, ...rest } = changeOf(body)
-  return { ...rest, transactionId: body.transaction_id, a: whole(a), b: whole(b) }
+  return { ...changeOf(body), transactionId: body.transaction_id }
 }
 
 /** The PUT parameters as the engine wants them. Throws Refusal 'invalid'. */
@@ -32,7 +31,7 @@ function changeOf(sent: SentChange): WantedChange {
 }
 
 /** Null means the same as nothing. */
-function partyOf(sent: SentChange['a']): WantedPartyChange | undefined {
+function partyOf(sent: SentChange['a']): WantedParty | undefined {
   if (!sent) return undefined
   const { numbers, vns, pin, pin_length: pinLength } = sent
   return {
@@ -41,8 +40,4 @@ function partyOf(sent: SentChange['a']): WantedPartyChange | undefined {
     pin: pin ?? undefined,
     pinLength: pinLength ?? undefined,
   }
-}
-
-function whole({ numbers = [], vns = [], ...pins }: WantedPartyChange = {}): WantedParty {
-  return { ...pins, numbers, vns }
 }

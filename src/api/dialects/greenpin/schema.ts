@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { MAX_NUMBERS } from '../../../engine/plan.ts'
+import { MAX_NUMBERS, MAX_VNS } from '../../../engine/plan.ts'
 import { parseDuration } from '../../../engine/time.ts'
 
 /** JSON numbers are taken for what they write, also where the manual shows strings. They have lost their leading zeros. */
@@ -42,7 +42,7 @@ const vn = text.meta({ description: 'A virtual number of the account.', examples
 
 const party = z
   .object({
-    vns: z.array(vn).max(50).nullish().meta({
+    vns: z.array(vn).max(MAX_VNS).nullish().meta({
       description: "The virtual numbers that this side dials. Without any, the other side's.",
     }),
     numbers: z.array(phone).max(MAX_NUMBERS).nullish().meta({

@@ -58,7 +58,7 @@ function wantedRules(body: SentSettings): WantedSettings {
   return {
     country: body.country ?? undefined,
     internationalNumbers: body.intl_num_sup ?? undefined,
-    timeZone: body.timezone === 'IST' ? INDIA : (body.timezone ?? undefined),
+    timeZone: zoneOf(body.timezone),
     maxAllocationMs: longest === '-1' || longest === -1 ? null : (longest ?? undefined),
     coolOffMs: coolOff == null ? undefined : coolOff * 1_000,
     ringStrategy: body.ring_strategy ?? undefined,
@@ -69,6 +69,13 @@ function wantedRules(body: SentSettings): WantedSettings {
     announceRecording: body.recording_announcement ?? undefined,
     keepRecordingsMs: body.recording_retention ?? undefined,
   }
+}
+
+function zoneOf(written: string | null | undefined): string | undefined {
+  if (written == null) return undefined
+  const name = written.toUpperCase()
+  if (name === 'UTC') return name
+  return name === 'IST' ? INDIA : written
 }
 
 /** Here null says something: the event is not told any more. */
@@ -87,9 +94,7 @@ async function checkEndpoints(
   for (const [type, name] of Object.entries(ENDPOINTS)) {
     const url = endpoints[type as EventType]
     if (url == null) continue
-    // A name that does not resolve today may do so tomorrow, and every delivery checks again.
-    const why = await refusedReceiver(url).catch(() => undefined)
-    if (why !== undefined) throw new Refusal('invalid', name)
+    if ((await refusedReceiver(url)) !== undefined) throw new Refusal('invalid', name)
   }
 }
 

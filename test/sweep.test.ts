@@ -1,0 +1,106 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import type { Account } from '../src/engine/accounts.ts'
+import { createAllocation } from '../src/engine/allocate.ts'
+import { endAllocation, readAllocation } from '../src/engine/allocations.ts'
+import { callAnswered, callRinging, endCall, openCall } from '../src/engine/calls.ts'
+import { changeSettings } from '../src/engine/settings.ts'
+import { sweepRecordings, sweepStore } from '../src/sweep.ts'
+import {
+  eventsOf,
+  testAccount,
+  testContext,
+  VN1,
+  wantedAllocation,
+  type TestContext,
+} from './support/context.ts'
+
+let ctx: TestContext
+let account: Account
+let wakes: number
+const sweep = () => sweepStore(ctx, { wake: () => wakes++ })
+
+beforeEach(async () => {
+  ctx = testContext()
+  account = await testAccount(ctx)
+  wakes = 0
+})
+afterEach(() => ctx.store.close())
+
+describe('the store is swept', () => {
+  test('within a second, as something may be made meanwhile that falls due', async () => {
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+    await createAllocation(ctx, account, wantedAllocation({ durationMs: 60_000 }))
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+  })
+
+  test('exactly when the next allocation ends', async () => {
+    const { id, deallocateAt } = await createAllocation(ctx, account, wantedAllocation({ durationMs: 700 }))
+    expect(await sweep()).toBe(deallocateAt)
+    expect(await eventsOf(ctx)).toEqual([])
+    ctx.clock.ms = deallocateAt
+    await sweep()
+    expect(await eventsOf(ctx)).toMatchObject([
+      { type: 'allocation.ended', allocationId: id, at: deallocateAt },
+    ])
+    expect(await readAllocation(ctx, account, id)).toMatchObject({ state: 'vault', endedAt: deallocateAt })
+  })
+
+  test('exactly when the next PIN has cooled off', async () => {
+    const settings = await changeSettings(ctx, account, { coolOffMs: 700 })
+    const { id } = await createAllocation(ctx, account, wantedAllocation())
+    await endAllocation(ctx, { ...account, settings }, id)
+    expect(await sweep()).toBe(ctx.now() + 700)
+    ctx.clock.ms += 700
+    await sweep()
+    expect(await ctx.store.pinsInUse([VN1], 3)).toEqual(new Set())
+  })
+
+  test('and the delivery is woken for what is due, whoever made it so', async () => {
+    await sweep()
+    expect(wakes).toBe(0)
+    const { id } = await createAllocation(ctx, account, wantedAllocation())
+    await endAllocation(ctx, account, id)
+    await sweep()
+    expect(wakes).toBe(1)
+  })
+})
+
+describe('recordings are swept', () => {
+  let folder: string
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'pinbridge-sweep-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  async function recorded(id: string, keepMs: number): Promise<string> {
+    const { id: allocation, transactionId } = await createAllocation(
+      ctx,
+      account,
+      wantedAllocation({ a: { vns: [VN1], pin: String(keepMs) }, b: { numbers: ['+919956555625'] } }),
+    )
+    const call = { id, accountId: account.id, vn: VN1, from: undefined, channelId: id, startedAt: ctx.now() }
+    await openCall(ctx, call)
+    await callRinging(ctx, id, { id: allocation, transactionId, party: 'a' }, '+919956555625')
+    await callAnswered(ctx, id, { number: '+919956555625', channelId: 'leg' }, keepMs)
+    await endCall(ctx, id)
+    const file = path.join(folder, `${id}.wav`)
+    writeFileSync(file, 'RIFF')
+    return file
+  }
+
+  test('when their time is over: the file goes, and nothing else in the folder', async () => {
+    const [short, long] = [await recorded('short', 10_000), await recorded('long', 20_000)]
+    expect(await sweepRecordings(ctx, folder)).toBe(ctx.now() + 1_000)
+    expect([existsSync(short), existsSync(long)]).toEqual([true, true])
+    ctx.clock.ms += 10_000
+    await sweepRecordings(ctx, folder)
+    expect([existsSync(short), existsSync(long)]).toEqual([false, true])
+    ctx.clock.ms += 10_000
+    rmSync(long) // by hand, before us
+    await sweepRecordings(ctx, folder)
+    expect(await ctx.store.dueRecordings(ctx.now(), 10)).toEqual([])
+  })
+})
