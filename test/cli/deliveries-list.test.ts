@@ -10,51 +10,63 @@ beforeEach(() => {
 afterEach(() => pinbridge.close())
 
 describe('deliveries list', () => {
-  test('tells what became of each event, newest first', async () => {
-    expect((await pinbridge.run('deliveries', 'list')).stdout).toBe('There is no such event.\n')
-    const [acme, quiet] = [
-      await addAccount(pinbridge, 'acme', ENDPOINT),
-      await addAccount(pinbridge, 'quiet'),
-    ]
-    const [dead, waiting] = (await commit(pinbridge, acme.id, 2)) as [string, string]
-    const [unheard] = (await commit(pinbridge, quiet.id)) as [string]
-    await giveUp(pinbridge, dead)
-    const dueAt = Date.UTC(2030, 0, 2, 3, 4, 5, 678)
-    await settle(pinbridge, { state: 'retry', dueAt, reason: 'ECONNREFUSED' }, waiting)
+  test(
+    'tells what became of each event, newest first',
+    async () => {
+      expect((await pinbridge.run('deliveries', 'list')).stdout).toBe('There is no such event.\n')
+      const [acme, quiet] = [
+        await addAccount(pinbridge, 'acme', ENDPOINT),
+        await addAccount(pinbridge, 'quiet'),
+      ]
+      const [dead, waiting] = (await commit(pinbridge, acme.id, 2)) as [string, string]
+      const [unheard] = (await commit(pinbridge, quiet.id)) as [string]
+      await giveUp(pinbridge, dead)
+      const dueAt = Date.UTC(2030, 0, 2, 3, 4, 5, 678)
+      await settle(pinbridge, { state: 'retry', dueAt, reason: 'ECONNREFUSED' }, waiting)
 
-    const { code, document } = await pinbridge.json('deliveries', 'list')
-    const common = { type: 'caller.refused', at: expect.any(String) }
-    const [nextTryAt, none] = ['2030-01-02T03:04:05.678Z', { nextTryAt: null, lastWord: null }]
-    expect([code, document]).toEqual([
-      0,
-      {
-        deliveries: [
-          { ...common, id: unheard, account: 'quiet', state: 'no_receiver', attempts: 0, ...none },
-          {
-            ...common,
-            id: waiting,
-            account: 'acme',
-            state: 'waiting',
-            attempts: 1,
-            nextTryAt,
-            lastWord: 'ECONNREFUSED',
-          },
-          { ...common, id: dead, account: 'acme', state: 'dead', attempts: 1, ...none, lastWord: 'HTTP 500' },
-        ],
-        next: null,
-      },
-    ])
-    const lines = (await pinbridge.run('deliveries', 'list')).stdout
-      .split('\n')
-      .map((line) => line.split(/ {2,}/))
-    expect(lines).toEqual([
-      ['ID', 'ACCOUNT', 'EVENT', 'STATE', 'ATTEMPTS', 'NEXT TRY', 'LAST WORD'],
-      [unheard, 'quiet', 'caller.refused', 'no_receiver', '0', '-', '-'],
-      [waiting, 'acme', 'caller.refused', 'waiting', '1', nextTryAt, 'ECONNREFUSED'],
-      [dead, 'acme', 'caller.refused', 'dead', '1', '-', 'HTTP 500'],
-      [''],
-    ])
-  })
+      const { code, document } = await pinbridge.json('deliveries', 'list')
+      const common = { type: 'caller.refused', at: expect.any(String) }
+      const [nextTryAt, none] = ['2030-01-02T03:04:05.678Z', { nextTryAt: null, lastWord: null }]
+      expect([code, document]).toEqual([
+        0,
+        {
+          deliveries: [
+            { ...common, id: unheard, account: 'quiet', state: 'no_receiver', attempts: 0, ...none },
+            {
+              ...common,
+              id: waiting,
+              account: 'acme',
+              state: 'waiting',
+              attempts: 1,
+              nextTryAt,
+              lastWord: 'ECONNREFUSED',
+            },
+            {
+              ...common,
+              id: dead,
+              account: 'acme',
+              state: 'dead',
+              attempts: 1,
+              ...none,
+              lastWord: 'HTTP 500',
+            },
+          ],
+          next: null,
+        },
+      ])
+      const lines = (await pinbridge.run('deliveries', 'list')).stdout
+        .split('\n')
+        .map((line) => line.split(/ {2,}/))
+      expect(lines).toEqual([
+        ['ID', 'ACCOUNT', 'EVENT', 'STATE', 'ATTEMPTS', 'NEXT TRY', 'LAST WORD'],
+        [unheard, 'quiet', 'caller.refused', 'no_receiver', '0', '-', '-'],
+        [waiting, 'acme', 'caller.refused', 'waiting', '1', nextTryAt, 'ECONNREFUSED'],
+        [dead, 'acme', 'caller.refused', 'dead', '1', '-', 'HTTP 500'],
+        [''],
+      ])
+    },
+    SLOW_MS,
+  )
 
   test(
     'by account and state, page by page',

@@ -53,11 +53,11 @@ async function ringsOut(numbers: string[], behaviour: Record<string, Callee>) {
   return { messages, legs: legs(witness), told: completed[0]! }
 }
 
-/** Given up by the ring time, not before and not long after. */
+/** Given up by the ring time, not before; a busy machine is late, but not by the ring time of another. */
 function gaveUp(leg: { from: number; to: number } | undefined): void {
   const livedMs = (leg?.to ?? NaN) - (leg?.from ?? NaN)
   expect(livedMs).toBeGreaterThan(RING_MS - 100)
-  expect(livedMs).toBeLessThan(RING_MS + 2_000)
+  expect(livedMs).toBeLessThan(2 * RING_MS)
 }
 
 test('in turn: who does not answer is given up after the ring time, and only then is the next one rung', async () => {
