@@ -382,9 +382,10 @@ function udpListeners(): number[] {
 
 /** Below the ports that the kernel hands out by itself, and another range for each worker: nobody else takes it meanwhile. */
 export async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
-  const first = 8_000 + 4_500 * (Number(process.env['JEST_WORKER_ID'] ?? 1) % 2)
+  // Each SIPp takes a port of its own from 8888 on, to be controlled by.
+  const first = 9_000 + 4_000 * (Number(process.env['JEST_WORKER_ID'] ?? 1) % 2)
   for (;;) {
-    const port = first + randomInt(4_500)
+    const port = first + randomInt(4_000)
     if (await isFree(kind, port)) return port
   }
 }
