@@ -46,7 +46,7 @@ type PlannedParty = { numbers: string[]; vns: string[]; source: PinSource }
 /** What an allocation is to be, but for its PINs. */
 export type Plan = {
   parties: Record<PartyName, PlannedParty>
-  /** All virtual numbers of both sides; a PIN must be free on each. */
+  /** All virtual numbers of both sides. */
   vns: string[]
   usage: Usage
 }

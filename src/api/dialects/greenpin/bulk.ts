@@ -16,8 +16,9 @@ export function isBulk(sent: unknown): boolean {
 
 /** The items of a bulk PUT. Throws CodedRefusal 17 for too many of them, Refusal 'invalid' or 'missing'. */
 export function bulkItems(sent: unknown): unknown[] {
-  const { error } = anything.safeParse(sent)
-  const [issue] = error?.issues ?? []
+  const { data, error } = anything.safeParse(sent)
+  if (data) return data.greenpins
+  const [issue] = error.issues
   if (issue?.code === 'too_big') throw new CodedRefusal(17)
   if (issue?.code === 'too_small') throw new CodedRefusal(3, 'greenpins')
   return read(anything, sent).greenpins
