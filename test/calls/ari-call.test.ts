@@ -5,6 +5,7 @@ import type { Call, Ring } from '../../src/calls/call.ts'
 import { media } from '../../src/calls/prompts.ts'
 import { createLog } from '../../src/log.ts'
 import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
+import { counted } from './counted.ts'
 import { fakeTime, soon } from './time.ts'
 
 const TIMES = { firstMs: 800, nextMs: 400, totalMs: 3_000 }
@@ -43,12 +44,7 @@ beforeEach(async () => {
     onReplaced: () => undefined,
     log: createLog('silent'),
   })
-  ari = {
-    ...connection,
-    onChannel: (id, listener) => counted(connection.onChannel(id, listener)),
-    onPlaybackFinished: (id, listener) => counted(connection.onPlaybackFinished(id, listener)),
-    onRecordingEnded: (name, listener) => counted(connection.onRecordingEnded(name, listener)),
-  }
+  ari = counted(connection, (change) => (listening += change))
   const arrive = (options: Pick<AriCallOptions, 'channelId'>) =>
     ariCall(ari, {
       id: 'k1',
@@ -73,16 +69,6 @@ afterEach(async () => {
   await soon(() => expect(jest.getTimerCount()).toBe(0))
   jest.useRealTimers()
 })
-
-function counted(off: () => void): () => void {
-  listening++
-  let on = true
-  return () => {
-    if (on) listening--
-    on = false
-    off()
-  }
-}
 
 const { hangsUp, presses, answers, rings, finishPrompt } = {
   hangsUp: (id: string, cause?: number, sip?: number) => asterisk.model.phones.hangsUp(id, cause, sip),

@@ -5,6 +5,7 @@ import type { Answered, Call } from '../../src/calls/call.ts'
 import { media } from '../../src/calls/prompts.ts'
 import { createLog } from '../../src/log.ts'
 import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
+import { counted } from './counted.ts'
 import { fakeTime, soon } from './time.ts'
 
 const [CALLER, LEG, BRIDGE] = ['c1', 'pinbridge-k1-1', 'pinbridge-k1']
@@ -38,12 +39,7 @@ beforeEach(async () => {
     onReplaced: () => undefined,
     log: createLog('silent'),
   })
-  ari = {
-    ...connection,
-    onChannel: (id, listener) => counted(connection.onChannel(id, listener)),
-    onPlaybackFinished: (id, listener) => counted(connection.onPlaybackFinished(id, listener)),
-    onRecordingEnded: (name, listener) => counted(connection.onRecordingEnded(name, listener)),
-  }
+  ari = counted(connection, (change) => (listening += change))
   await soon(() => expect(ari.connected()).toBe(true))
   asterisk.model.phones.calls({ id: CALLER })
   call = ariCall(ari, {
@@ -73,16 +69,6 @@ afterEach(async () => {
   await soon(() => expect(jest.getTimerCount()).toBe(0))
   jest.useRealTimers()
 })
-
-function counted(off: () => void): () => void {
-  listening++
-  let on = true
-  return () => {
-    if (on) listening--
-    on = false
-    off()
-  }
-}
 
 async function pass(ms: number): Promise<void> {
   await asterisk.settled()
