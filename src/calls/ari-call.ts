@@ -32,6 +32,7 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   const legs: Leg[] = adopted ? [watchLeg(ari, adopted)] : []
   const bridge = talkBridge(ari, caller, { name, adopted: adopted !== undefined })
   let dismissed = false
+  let hungUp = false
   let maxTalkMs = 0
   caller.onGone(() => {
     for (const leg of legs) leg.cancel()
@@ -71,9 +72,14 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
 
   async function hangup(cause?: number): Promise<void> {
     const reason = cause === undefined ? '' : `?reason_code=${cause}`
-    if (caller.goneAt() === undefined) {
+    // Once: until the channel is gone, another request would put its own cause in the place of the first.
+    if (caller.goneAt() === undefined && !hungUp) {
       dismissed = true
-      await ari.request('DELETE', `${channel}${reason}`, undefined, 'urgent').catch(() => undefined)
+      const request = ari.request('DELETE', `${channel}${reason}`, undefined, 'urgent')
+      hungUp = await request.then(
+        () => true,
+        () => false,
+      )
     }
     for (const leg of legs) leg.cancel()
     await within(Promise.all(legs.map((leg) => leg.ended)), LEG_END_MS)

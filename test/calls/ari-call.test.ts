@@ -738,6 +738,15 @@ describe('hanging up', () => {
     expect(listening).toBe(0)
   })
 
+  test('is asked for once: another request would change the reason until the channel is gone', async () => {
+    asterisk.refuse(`DELETE channels/${CALLER}*`, 204) // taken, and still to be carried out
+    await call.hangup(1)
+    await call.hangup()
+    expect(asterisk.asked()).toEqual([`DELETE channels/${CALLER}?reason_code=1`])
+    hangsUp(CALLER)
+    await soon(() => expect(call.goneAt).toBeDefined())
+  })
+
   test('after the caller is gone every verb says so at once and asks for nothing', async () => {
     hangsUp(CALLER)
     await soon(() => expect(call.goneAt).toBeDefined())
