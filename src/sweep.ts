@@ -11,11 +11,19 @@ const SWEEP_MS = 1_000
 // Each does a bounded number of things that are due and resolves to the instant of its next run. They run apart: a
 // folder that cannot be written must not keep allocations from ending in time.
 
-/** Ends allocations, frees PINs, and wakes the delivery for events that another process (the command line) made due. */
+/** Tallies of wrong PINs forgotten at once, which takes some milliseconds: an attack leaves many. */
+const FORGET_BATCH = 1_000
+
+/**
+ * Ends allocations, frees PINs, forgets wrong ones, and wakes the delivery for events that another process (the command
+ * line) made due.
+ */
 export async function sweepStore(ctx: Context, { wake }: Pick<Loop, 'wake'>): Promise<number> {
   await endDueAllocations(ctx)
+  const forgotten = await ctx.store.forgetGuesses(ctx.now(), FORGET_BATCH)
   const delivery = await ctx.store.nextDeliveryAt()
   if (delivery !== undefined && delivery <= ctx.now()) wake()
+  if (forgotten === FORGET_BATCH) return ctx.now()
   return Math.min((await ctx.store.nextDueAt()) ?? Infinity, ctx.now() + SWEEP_MS)
 }
 

@@ -6,6 +6,7 @@ import type { Account } from '../src/engine/accounts.ts'
 import { createAllocation } from '../src/engine/allocate.ts'
 import { endAllocation, readAllocation } from '../src/engine/allocations.ts'
 import { callAnswered, callRinging, endCall, openCall } from '../src/engine/calls.ts'
+import { checkPin } from '../src/engine/pin-check.ts'
 import { changeSettings } from '../src/engine/settings.ts'
 import { sweepRecordings, sweepStore } from '../src/sweep.ts'
 import {
@@ -21,6 +22,12 @@ let ctx: TestContext
 let account: Account
 let wakes: number
 const sweep = () => sweepStore(ctx, { wake: () => wakes++ })
+/** What is remembered of a caller's wrong PINs. */
+const tallyOf = (caller: string) =>
+  ctx.store.checkPin(
+    { accountId: account.id, number: 1, pin: '1', key: 'k', guesser: { caller, place: '', way: '' } },
+    ({ suspicion }) => ({ result: suspicion.tallies.caller }),
+  )
 
 beforeEach(async () => {
   ctx = testContext()
@@ -58,6 +65,28 @@ describe('the store is swept', () => {
     expect(await ctx.store.pinsInUse([VN1], 3)).toEqual(new Set())
   })
 
+  test('of wrong PINs that say nothing any more, a thousand at a time', async () => {
+    const wrong = (key: string) => checkPin(ctx, { account, database: 1, pin: '1234', key, way: 'test' })
+    const MANY = 1_500
+    // They are let go six minutes later, those of a caller who was locked out a day after that is over.
+    await Promise.all(Array.from({ length: MANY }, (_, n) => wrong(`caller${n}`)))
+    for (let n = 0; n < 10; n++) await wrong('mallory')
+    const names = [...Array.from({ length: MANY }, (_, n) => `caller${n}`), 'mallory']
+    const left = async () => {
+      const tallies = await Promise.all(names.map((name) => tallyOf(`${account.id} ${name}`)))
+      return tallies.filter((tally) => tally !== undefined).length
+    }
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+    expect(await left()).toBe(MANY + 1)
+    ctx.clock.ms += 6 * 60_000
+    expect(await sweep()).toBe(ctx.now())
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+    expect(await left()).toBe(1)
+    ctx.clock.ms += 25 * 3_600_000
+    await sweep()
+    expect(await left()).toBe(0)
+  })
+
   test('and the delivery is woken for what is due, whoever made it so', async () => {
     await sweep()
     expect(wakes).toBe(0)
@@ -83,7 +112,7 @@ describe('recordings are swept', () => {
     )
     const call = { id, accountId: account.id, vn: VN1, from: undefined, channelId: id, startedAt: ctx.now() }
     await openCall(ctx, call)
-    await callRinging(ctx, id, { id: allocation, transactionId, party: 'a' }, '+919956555625')
+    await callRinging(ctx, id, '+919956555625', { id: allocation, transactionId, party: 'a' })
     await callAnswered(ctx, id, { number: '+919956555625', channelId: 'leg' }, keepMs)
     await endCall(ctx, id)
     const file = path.join(folder, `${id}.wav`)

@@ -1,7 +1,7 @@
 import type { EventType } from './events.ts'
 
 /** In which vendor's words a credential speaks. */
-export type Dialect = 'greenpin'
+export type Dialect = 'greenpin' | 'stealthnet'
 
 /** How the other party's numbers are rung: one after another, or together with the first answer winning. */
 export type RingStrategy = 'in_turn' | 'all'
@@ -78,6 +78,13 @@ export const DEFAULT_SETTINGS: AccountSettings = {
 }
 
 /** A number that callers dial, and the flow that answers it. */
-export type VirtualNumber = { number: string; accountId: string; flow: FlowName }
+export type VirtualNumber = {
+  number: string
+  accountId: string
+  flow: FlowName
+  /** Whose PINs its callers key: a number of the account's databases, for 'pin-line' only. */
+  database?: number | undefined
+}
 
-export type FlowName = 'masking'
+export const FLOW_NAMES = ['masking', 'pin-line'] as const
+export type FlowName = (typeof FLOW_NAMES)[number]

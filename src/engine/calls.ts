@@ -67,7 +67,8 @@ export async function openCall(ctx: Context, call: NewCall): Promise<void> {
   })
 }
 
-type Reached = { id: string; transactionId: string; party: PartyName }
+/** An allocation, and whose side of it the caller is on. */
+export type Reached = { id: string; transactionId: string; party: PartyName }
 
 /** Writes down which allocation the call belongs to from now on, whatever happens to the allocation meanwhile. */
 export async function callReached(ctx: Context, callId: string, reached: Reached): Promise<void> {
@@ -75,14 +76,17 @@ export async function callReached(ctx: Context, callId: string, reached: Reached
   await change(ctx, callId, (call) => ({ ...call, allocationId, transactionId, party }))
 }
 
-/** Writes down that the other party's numbers are about to be rung, and to which allocation the call belongs. */
-export async function callRinging(ctx: Context, callId: string, reached: Reached, to: string): Promise<void> {
-  const { id: allocationId, transactionId, party } = reached
+/** Writes down that a number is about to be rung, and to which allocation the call belongs, if to any. */
+export async function callRinging(
+  ctx: Context,
+  callId: string,
+  to: string,
+  reached?: Reached,
+): Promise<void> {
+  const { id: allocationId, transactionId, party } = reached ?? {}
   await change(ctx, callId, (call) => ({
     ...call,
-    allocationId,
-    transactionId,
-    party,
+    ...(reached && { allocationId, transactionId, party }),
     to,
     state: 'ringing',
     ringingAt: ctx.now(),

@@ -2,6 +2,7 @@
 export type RefusalCode =
   | 'invalid'
   | 'missing'
+  | 'too_many'
   | 'invalid_number'
   | 'region_not_supported'
   | 'not_found'

@@ -1,11 +1,13 @@
 import type { Account } from './accounts.ts'
 import { type Allocation, hasRunOut, type Party, type PartyName } from './allocations.ts'
-import { MAX_NUMBERS } from './plan.ts'
 import type { Context } from './context.ts'
 import { Refusal } from './errors.ts'
 import type { CallerVerified } from './events.ts'
+import { blame, callerName, mayGuess, numberPlace, TRUNK } from './guard.ts'
 import { mayBeRung } from './phone.ts'
+import { ANONYMOUS } from './pin-databases.ts'
 import { couldBePin } from './pins.ts'
+import { MAX_NUMBERS } from './plan.ts'
 import type { Change, Membership } from './store.ts'
 
 /** What the number that calls says about the caller. `ask` means: only a PIN can tell. */
@@ -75,7 +77,13 @@ export type KeyedPin = {
 export async function joinByPin(ctx: Context, keyed: KeyedPin): Promise<Membership | Refusal> {
   if (!couldBePin(keyed.pin)) return noSuchPin()
   const [now, eventId] = [ctx.now(), ctx.newId()]
-  return ctx.store.changeByPin(keyed.vn, keyed.pin, (found) => joining(found, keyed, now, eventId))
+  const { account, vn, pin, caller } = keyed
+  const guesser = { caller: callerName(account.id, caller ?? ANONYMOUS), place: numberPlace(vn), way: TRUNK }
+  return ctx.store.changeByPin({ vn, pin, caller, guesser }, (found, suspicion) => {
+    const through = mayGuess(suspicion, pin, now)
+    const change = through ? joining(found, keyed, now, eventId) : { result: noSuchPin() }
+    return change.result instanceof Refusal ? { ...change, blame: blame(suspicion, pin, now) } : change
+  })
 }
 
 /** The rule behind `joinByPin`. */

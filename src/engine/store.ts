@@ -2,6 +2,8 @@ import type { Account, Credential, Dialect, VirtualNumber } from './accounts.ts'
 import type { Allocation, PartyName } from './allocations.ts'
 import type { CallRecord } from './calls.ts'
 import type { Event } from './events.ts'
+import type { Blame, Guesser, Suspicion } from './guard.ts'
+import type { PinStore } from './pin-store.ts'
 
 /** What a decision wants kept. `save` and `events` are written together or not at all. */
 export type Change<T, R> = { save?: T; events?: Event[]; result: R }
@@ -76,7 +78,7 @@ export type DeliveryOutcome =
  * `decide` is synchronous, pure and does not throw: a backend may run it again after a conflict.
  * A throw is a bug and keeps nothing. A method resolves only after its change is durable.
  */
-export interface Store {
+export interface Store extends PinStore {
   /** Throws Refusal 'duplicate_transaction' if the sid or a credential's user exists in that dialect. */
   addAccount(account: Account, credentials: Credential[]): Promise<void>
   accounts(): Promise<Account[]>
@@ -85,6 +87,12 @@ export interface Store {
    * same transaction, for nothing could ever deliver them.
    */
   changeAccount<R>(id: string, decide: (account: Account | undefined) => Change<Account, R>): Promise<R>
+  /**
+   * Gives the account's logins in this dialect one new secret, after which the old one opens nothing; makes one of that
+   * user where there is none. Resolves to their users, `user` first. Throws Refusal 'duplicate_transaction' if the user is
+   * somebody else's.
+   */
+  changeSecret(credential: Credential): Promise<string[]>
   findLogin(dialect: Dialect, user: string): Promise<{ account: Account; secretHash: string } | undefined>
 
   /** Throws Refusal 'number_taken' if any account has the number already. */
@@ -124,11 +132,13 @@ export interface Store {
     after: ListPosition | undefined,
     limit: number,
   ): Promise<Allocation[]>
-  /** The active allocation that the PIN opens on this virtual number. */
+  /** The active allocation that the PIN opens on this virtual number, as its caller, `suspicion.known`: who is listed with it. */
   changeByPin<R>(
-    vn: string,
-    pin: string,
-    decide: (found: Membership | undefined) => Change<Allocation, R>,
+    query: { vn: string; pin: string; caller: string | undefined; guesser: Guesser },
+    decide: (
+      found: Membership | undefined,
+      suspicion: Suspicion,
+    ) => Change<Allocation, R> & { blame?: Blame | undefined },
   ): Promise<R>
   /** Active allocations in which the number may call this virtual number. */
   membershipsOn(vn: string, number: string): Promise<Membership[]>

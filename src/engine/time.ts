@@ -62,6 +62,9 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
+/** Before, clocks show years of three digits, which are no dates here. */
+const EARLIEST = Date.UTC(1001, 0)
+
 /**
  * The instant (milliseconds since the epoch) of `2020-03-27`, `2020-03-27 12:17:09` or `2020-03-27T12:17:09` on the wall
  * of that time zone; with `Z` or an offset (`+05:30`) at its end, of that. Undefined for anything that is no date, such
@@ -73,7 +76,7 @@ export function parseWallClock(text: string, timeZone: string): number | undefin
   const [, date, time = '00:00:00', offset] = form.exec(text) ?? []
   if (date === undefined) return undefined
   const asUtc = Date.parse(`${date}T${time}Z`)
-  if (Number.isNaN(asUtc) || wallClock(asUtc, 'UTC') !== `${date} ${time}`) return undefined
+  if (!(asUtc >= EARLIEST) || wallClock(asUtc, 'UTC') !== `${date} ${time}`) return undefined
   if (offset !== undefined) {
     const exact = Date.parse(`${date}T${time}${offset}`)
     return Number.isNaN(exact) ? undefined : exact

@@ -8,6 +8,9 @@ import { calls } from './sqlite/calls.ts'
 import { events } from './sqlite/events.ts'
 import { groupCommit } from './sqlite/group-commit.ts'
 import { outbox } from './sqlite/outbox.ts'
+import { pinChecks } from './sqlite/pin-checks.ts'
+import { pinDatabases } from './sqlite/pin-databases.ts'
+import { pinLists } from './sqlite/pin-lists.ts'
 import { pins } from './sqlite/pins.ts'
 
 /** How long opening and migrating may wait for another process that writes, in milliseconds. */
@@ -42,6 +45,9 @@ export function openSqlite(file: string, onDue: () => void = () => undefined): S
     ...allocations(db, commit, keep),
     ...allocationLists(db),
     ...pins(db, commit),
+    ...pinDatabases(db, commit),
+    ...pinLists(db, commit),
+    ...pinChecks(db, commit),
     ...calls(db, commit, keep),
     ...deliveries,
     ...events(db, commit, onDue),

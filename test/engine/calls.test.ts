@@ -49,7 +49,7 @@ const STEPS = {
   },
   async ringing() {
     later(10_000)
-    await callRinging(ctx, 'call', { ...allocation, party: 'a' }, B)
+    await callRinging(ctx, 'call', B, { ...allocation, party: 'a' })
   },
   async answered() {
     later(10_000)
@@ -182,7 +182,7 @@ describe('the record of a call', () => {
   })
 
   test('of a call that nobody opened there is nothing to change', async () => {
-    await callRinging(ctx, 'other', { ...allocation, party: 'a' }, B)
+    await callRinging(ctx, 'other', B, { ...allocation, party: 'a' })
     await endCall(ctx, 'other')
     expect(await eventsOf(ctx)).toEqual([])
   })
@@ -205,7 +205,7 @@ describe('the recording of a talk', () => {
   async function recorded(id = 'call', keepMs: number | undefined = DAY_MS) {
     if (id !== 'call')
       await openCall(ctx, { id, vn: VN1, channelId: id, from: A, accountId: account.id, startedAt })
-    await callRinging(ctx, id, { ...allocation, party: 'a' }, B)
+    await callRinging(ctx, id, B, { ...allocation, party: 'a' })
     ctx.clock.ms = startedAt + 10_000
     await callAnswered(ctx, id, { number: B, channelId: `${id} out` }, keepMs)
   }

@@ -163,6 +163,8 @@ describe('an instant as a clock on the wall shows it', () => {
       '2026-01-01 12:00:00.5',
     ],
     ...['2026-01-01\n', ' 2026-01-01', '2026-01-01 12:00:00 Europe/Berlin', '12026-01-01', '٢٠٢٦-٠١-٠١'],
+    '1000-01-01',
+    '0001-01-01 00:00:00',
   ])('%j is none', (text) => expect(parseWallClock(text, 'Europe/Berlin')).toBeUndefined())
 
   test('what a clock shows is read back as the instant, or as the earlier one that it showed so', () => {

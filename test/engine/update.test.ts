@@ -24,6 +24,7 @@ import {
   testContext,
   wantedAllocation,
   type TestContext,
+  keyed,
 } from '../support/context.ts'
 
 const DAY_MS = 86_400_000
@@ -61,7 +62,10 @@ async function refused(change: WantedChange, code: string): Promise<void> {
   for (const party of ['a', 'b'] as const) {
     const { pin = '', vns } = allocation[party]
     for (const vn of vns)
-      expect(await ctx.store.changeByPin(vn, pin, (result) => ({ result }))).toEqual({ party, allocation })
+      expect(await ctx.store.changeByPin(keyed(vn, pin), (result) => ({ result }))).toEqual({
+        party,
+        allocation,
+      })
   }
 }
 

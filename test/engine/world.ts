@@ -9,6 +9,7 @@ import {
   endDueAllocations,
   readAllocation,
 } from '../../src/engine/allocations.ts'
+import type { Context } from '../../src/engine/context.ts'
 import { Refusal } from '../../src/engine/errors.ts'
 import { isInUse, joinByPin, mayCall, whoIsCalling } from '../../src/engine/membership.ts'
 import type { WantedAllocation, WantedChange } from '../../src/engine/plan.ts'
@@ -22,6 +23,7 @@ import {
   VN3,
   STRANGER,
   eventsOf,
+  keyed,
   testAccount,
   testContext,
   type TestContext,
@@ -156,7 +158,7 @@ export class World {
       update: (of: Step & { do: 'update' }) => updateAllocation(busy, account, id ?? '', of.change),
       end: () => endAllocation(busy, account, id ?? ''),
       join: async ({ vn, pin, caller }: Step & { do: 'join' }) => {
-        const joined = await joinByPin(busy, { account, vn, pin, caller, callId: 'call' })
+        const joined = await joinByPin(unsuspicious(busy), { account, vn, pin, caller, callId: 'call' })
         if (joined instanceof Refusal) throw joined
         return joined.allocation
       },
@@ -247,6 +249,7 @@ export class World {
     const transactions = alive.map(({ transactionId }) => transactionId)
     expect(new Set(transactions).size).toBe(transactions.length)
     await this.checkReserved(held)
+    await this.checkCounts()
     await this.checkPins(alive)
     await this.checkCallers(alive)
   }
@@ -295,6 +298,24 @@ export class World {
     }
   }
 
+  /** The guard is told how many PINs of each length open something there, as long as nobody has ended them. */
+  private async checkCounts(): Promise<void> {
+    const places = [...this.known.values()].flatMap(({ last, swept }) => (swept ? [] : pinsOf(last)))
+    for (const vn of VNS)
+      for (const length of LENGTHS) {
+        const alike = places.filter(
+          (place) => place.startsWith(`${vn} `) && place.length === vn.length + 1 + length,
+        )
+        const counted = await this.ctx.store.changeByPin(
+          keyed(vn, '9'.repeat(length)),
+          (_, { pinsAlike }) => ({
+            result: pinsAlike,
+          }),
+        )
+        same([vn, length, counted], [vn, length, alike.length])
+      }
+  }
+
   /** Each PIN opens what has it on that virtual number, and all others nothing. A withheld caller changes nothing. */
   private async checkPins(alive: Allocation[]): Promise<void> {
     const open = new Map<string, object>()
@@ -306,7 +327,7 @@ export class World {
     await Promise.all(
       tries.map(async ({ vn, pin }) => {
         const keyed = { account: this.account, vn, pin, caller: undefined, callId: 'check' }
-        const joined = await joinByPin(this.ctx, keyed)
+        const joined = await joinByPin(unsuspicious(this.ctx), keyed)
         if (!(joined instanceof Refusal)) opened.set(`${vn} ${pin}`, joined)
       }),
     )
@@ -341,6 +362,16 @@ export class World {
 }
 
 const UNKNOWN = { over: undefined, endedByHand: false, swept: false }
+
+/** The same, but each wrong PIN is somebody's first: how many may be keyed is another matter (guessing.test.ts). */
+function unsuspicious<C extends Context>(ctx: C): C {
+  const { store } = ctx
+  const changeByPin: Store['changeByPin'] = (query, decide) => {
+    const [caller, place, way] = [ctx.newId(), ctx.newId(), ctx.newId()]
+    return store.changeByPin({ ...query, guesser: { caller, place, way } }, decide)
+  }
+  return { ...ctx, store: { ...store, changeByPin } }
+}
 
 /** Only a PIN tells which is meant; where nobody has one it is the newest that may call, of which there may be several. */
 function ofSeveral(lists: Membership[]): Membership[] {

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3'
 import { type AccountSettings, DEFAULT_SETTINGS } from '../../src/engine/accounts.ts'
 import type { CallRecord } from '../../src/engine/calls.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
+import { keyed } from '../support/context.ts'
 import { account, ALL, allocation, call, ENDPOINT, FAR, refused, T0, VN1, VN2 } from './contract/given.ts'
 
 let folder: string
@@ -29,8 +30,7 @@ const OLD: Partial<AccountSettings> = {
 /** A database as the first release left it, with a row in each table. */
 function written(): void {
   const db = new Database(file)
-  db.exec(readFileSync(new URL('../../src/store/migrations/0001-init.sql', import.meta.url), 'utf8'))
-  db.pragma('user_version = 1')
+  migrated(db, 1, '0001-init.sql')
   const insert = (table: string, ...values: unknown[]) =>
     db.prepare(`insert into ${table} values (${values.map(() => '?').join(', ')})`).run(...values)
   insert('account', 'acme', 'sid-acme', 'acme', JSON.stringify(OLD), 'whsec_acme')
@@ -78,13 +78,18 @@ function written(): void {
   db.close()
 }
 
-test('all that the first schema had is there, and works, under the second', async () => {
+function migrated(db: Database.Database, version: number, name: string): void {
+  db.exec(readFileSync(new URL(`../../src/store/migrations/${name}`, import.meta.url), 'utf8'))
+  db.pragma(`user_version = ${version}`)
+}
+
+test('all that the first schema had is there, and works, under the newest', async () => {
   written()
   const store = openSqlite(file)
   const over = { ...OVER, state: 'vault', endedAt: T0 + 1, pinsFreeAt: undefined }
   expect(await store.findAllocation('acme', ACTIVE.id)).toEqual(ACTIVE)
   expect(await store.allocationsAfter('acme', undefined, 10)).toEqual([over, ACTIVE])
-  expect(await store.changeByPin(VN1, '713', (found) => ({ result: found }))).toEqual({
+  expect(await store.changeByPin(keyed(VN1, '713'), (found) => ({ result: found }))).toEqual({
     ...{ allocation: ACTIVE, party: 'a' },
   })
   expect(await store.changeCall(ENDED.id, (found) => ({ result: found }))).toEqual(ENDED)
@@ -107,6 +112,42 @@ test('all that the first schema had is there, and works, under the second', asyn
   const db = new Database(file, { readonly: true })
   expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
   expect(db.pragma('foreign_key_check')).toEqual([])
+  db.close()
+})
+
+test('all that the second schema had is there, and works with what the third has', async () => {
+  written()
+  const old = new Database(file)
+  migrated(old, 2, '0002-whole-greenpin.sql')
+  old.prepare(`update allocation set pins_free_at = ? where state = 'vault'`).run(at(T0 + 9))
+  old.prepare(`insert into allocation_pin values (?, '55', ?, 'a', ?)`).run(VN1, OVER.id, at(T0 + 9))
+  old.prepare(`update call set recorded_until = ?`).run(at(T0 + 7))
+  old.close()
+  const store = openSqlite(file)
+  const over = { ...OVER, state: 'vault', endedAt: T0 + 1, pinsFreeAt: T0 + 9 }
+  expect(await store.allocationsAfter('acme', undefined, 10)).toEqual([over, ACTIVE])
+  expect(await store.pinsInUse([VN1], 2)).toEqual(new Set(['55']))
+  expect(await store.dueRecordings(T0 + 7, 10)).toEqual([ENDED.id])
+  expect((await store.findNumber(VN1))?.number).toEqual({ number: VN1, accountId: 'acme', flow: 'masking' })
+  const alike = (pin: string) =>
+    store.changeByPin(keyed(VN1, pin), (_, { pinsAlike }) => ({ result: pinsAlike }))
+  // One of two digits cools off and opens nothing.
+  expect([await alike('999'), await alike('99')]).toEqual([1, 0])
+
+  const line = { number: '+916292134499', accountId: 'acme', flow: 'pin-line' as const, database: 9_999 }
+  await store.addNumber(line)
+  expect((await store.findNumber(line.number))?.number).toEqual(line)
+  const validity = { beginsAt: undefined, expiresAt: undefined }
+  await store.writePins('acme', 9_999, { first: '00', count: 100 }, validity)
+  const guesser = { caller: 'c', place: 'p', way: 'w' }
+  const query = { accountId: 'acme', number: 9_999, pin: '07', key: 'k', guesser }
+  expect(await store.checkPin(query, ({ pin }) => ({ use: { at: T0 }, result: pin }))).toEqual(validity)
+  expect(await store.keysAfter('acme', 9_999, undefined, undefined, 9)).toHaveLength(1)
+  await store.close()
+  const db = new Database(file, { readonly: true })
+  expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
+  expect(db.pragma('foreign_key_check')).toEqual([])
+  expect(db.pragma('user_version', { simple: true })).toBe(3)
   db.close()
 })
 

@@ -46,15 +46,18 @@ export async function testAccount(ctx: Context, wanted: Wanted = {}): Promise<Ac
     settings,
     webhookSecret: `whsec_${btoa(sid.repeat(8))}`,
   }
-  const credential = {
-    dialect: 'greenpin',
-    user: sid,
-    accountId: account.id,
-    secretHash: hashSecret(SECRET),
-  } as const
-  await ctx.store.addAccount(account, [credential])
+  const secretHash = hashSecret(SECRET)
+  const credentials = (['greenpin', 'stealthnet'] as const).map((dialect) => {
+    return { dialect, user: sid, accountId: account.id, secretHash }
+  })
+  await ctx.store.addAccount(account, credentials)
   for (const number of vns) await ctx.store.addNumber({ number, accountId: account.id, flow: 'masking' })
   return account
+}
+
+/** A PIN keyed by a stranger of whom nothing is remembered. */
+export function keyed(vn: string, pin: string) {
+  return { vn, pin, caller: undefined, guesser: { caller: 'nobody', place: vn, way: 'trunk' } }
 }
 
 /** A and B behind a virtual number each, with PINs. */

@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3'
 import type { ListPosition, Store } from '../../engine/store.ts'
 import { ALLOCATION_COLUMNS as COLUMNS, type AllocationRow, toAllocation } from './allocation-rows.ts'
+import { inTurn } from './in-turn.ts'
 import { text } from './time.ts'
 
 type AllocationLists = Pick<Store, 'allocationsAfter' | 'allocationsNamed'>
@@ -24,10 +25,4 @@ export function allocationLists(db: Database): AllocationLists {
     allocationsNamed: (accountId, transactionId, { createdAt, id } = START, limit) =>
       inTurn(() => named.all(accountId, transactionId, text(createdAt), id, limit).map(toAllocation)),
   }
-}
-
-/** After whatever else waits in the event loop: calls must not wait for a list of many pages. */
-async function inTurn<T>(work: () => T): Promise<T> {
-  await new Promise(setImmediate)
-  return work()
 }

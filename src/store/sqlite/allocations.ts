@@ -10,6 +10,7 @@ import {
   toAllocation,
 } from './allocation-rows.ts'
 import type { Commit } from './group-commit.ts'
+import { guesses } from './guesses.ts'
 import { ms, text } from './time.ts'
 
 type Allocations = Pick<
@@ -32,6 +33,7 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
   const write = allocationWriter(db)
   const lookUp = surroundings(db)
   const findAccount = accountFinder(db)
+  const { tallies, keepBlame } = guesses(db)
   const sameTransaction = db.prepare<[string, string], AllocationRow>(
     `select ${COLUMNS} from allocation where account_id = ? and transaction_id = ? and state = 'active'`,
   )
@@ -65,6 +67,9 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
        or exists (select 1 from allocation_pin where vn = ? and free_at is null)`,
     )
     .pluck()
+  const pinsAlike = db
+    .prepare<[string, number], number>(`select pins from allocation_pin_length where vn = ? and length = ?`)
+    .pluck()
 
   function apply<R>(
     before: AllocationRow | undefined,
@@ -97,10 +102,17 @@ export function allocations(db: Database, commit: Commit, keep: (events?: Event[
         const row = own.get(query.accountId, query.id)
         return apply(row, decide(row && toAllocation(row), lookUp(query)))
       }),
-    changeByPin: (vn, pin, decide) =>
+    changeByPin: ({ vn, pin, caller, guesser }, decide) =>
       commit(() => {
         const row = byPin.get(vn, pin)
-        return apply(row, decide(row && toMembership(row)))
+        const found = row && toMembership(row)
+        const change = decide(found, {
+          tallies: tallies(guesser),
+          known: caller !== undefined && found?.allocation[found.party].numbers.includes(caller) === true,
+          pinsAlike: pinsAlike.get(vn, pin.length) ?? 0,
+        })
+        keepBlame(guesser, change.blame)
+        return apply(row, change)
       }),
     membershipsOn: (vn, number) => Promise.resolve(byMember.all(vn, number).map(toMembership)),
     hasAllocations: (vn) => Promise.resolve(inUse.get(vn, vn) === 1),
@@ -130,7 +142,9 @@ function surroundings(db: Database) {
     )
     .pluck()
   const ownsNumber = db
-    .prepare<[string, string], 1>(`select 1 from virtual_number where number = ? and account_id = ?`)
+    .prepare<[string, string], 1>(
+      `select 1 from virtual_number where number = ? and account_id = ? and flow = 'masking'`,
+    )
     .pluck()
   return ({ accountId, pins: { a, b }, id = '' }: Query) => {
     const taken = ({ vns, pins }: PinQuery['a']) =>

@@ -5,7 +5,8 @@ export type Commit = <R>(work: () => R) => Promise<R>
 
 type Item = { run: () => void; done: () => void; fail: (error: unknown) => void }
 
-const BUSY_RETRY_MS = 20
+/** Shorter than the pauses that our own long work in another process makes. */
+const BUSY_RETRY_MS = 2
 const BUSY_LIMIT_MS = 5_000
 
 /**

@@ -44,6 +44,34 @@ contract('accounts and numbers', (it) => {
     expect((await it.store.findNumber(VN1))?.account.id).toBe('acme')
   })
 
+  test('a new secret opens what the old one opened, for all logins of that account and dialect, and for no other', async () => {
+    const login = (dialect: 'greenpin' | 'stealthnet', user: string, accountId: string) => ({
+      ...{ dialect, user, accountId },
+      secretHash: `old of ${user}`,
+    })
+    const mine = [login('greenpin', 'x', 'x'), login('greenpin', 'key', 'x'), login('stealthnet', 'x', 'x')]
+    await it.store.addAccount(account('x'), mine)
+    await it.store.addAccount(account('y'), [login('greenpin', 'y', 'y')])
+    const renewed = { dialect: 'greenpin', user: 'x', accountId: 'x', secretHash: 'new' } as const
+    expect(await it.store.changeSecret(renewed)).toEqual(['x', 'key'])
+    const hash = async (dialect: 'greenpin' | 'stealthnet', user: string) =>
+      (await it.store.findLogin(dialect, user))?.secretHash
+    expect([await hash('greenpin', 'x'), await hash('greenpin', 'key')]).toEqual(['new', 'new'])
+    expect([await hash('stealthnet', 'x'), await hash('greenpin', 'y')]).toEqual(['old of x', 'old of y'])
+
+    // An account from before there was that dialect.
+    const first = { dialect: 'stealthnet', user: 'y', accountId: 'y', secretHash: 'first' } as const
+    expect(await it.store.changeSecret(first)).toEqual(['y'])
+    expect(await it.store.findLogin('stealthnet', 'y')).toMatchObject({
+      account: { id: 'y' },
+      secretHash: 'first',
+    })
+    // Nobody takes a name that is somebody else's, and nothing of the try is left.
+    const taken = it.store.changeSecret({ ...first, dialect: 'greenpin', user: 'key' })
+    await expect(taken).rejects.toMatchObject({ name: 'Refusal', code: 'duplicate_transaction' })
+    expect([await hash('greenpin', 'key'), await hash('greenpin', 'y')]).toEqual(['new', 'old of y'])
+  })
+
   test('a number belongs to an account', async () => {
     const orphan = { number: '+49301234567', accountId: 'nobody', flow: 'masking' } as const
     await expect(it.store.addNumber(orphan)).rejects.not.toMatchObject({ name: 'Refusal' })

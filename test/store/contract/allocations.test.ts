@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import type { Allocation } from '../../../src/engine/allocations.ts'
 import type { AllocationQuery, PinQuery, Surroundings } from '../../../src/engine/store.ts'
+import { keyed } from '../../support/context.ts'
 import { A, account, ALL, allocation, B, contract, ended, FAR, forBoth, T0, VN1, VN2 } from './given.ts'
 
 contract('allocations', (it) => {
@@ -131,7 +132,7 @@ contract('allocations', (it) => {
     const other = await it.add({ a: { pin: '5' }, b: { pin: '6' } })
     await expect(it.change(other, { ...other, a: { ...other.a, pin: '713' } })).rejects.toThrow(/UNIQUE/)
     expect(await it.find(other)).toEqual(other)
-    expect(await it.store.changeByPin(VN1, '713', (found) => ({ result: found?.allocation.id }))).toBe(
+    expect(await it.store.changeByPin(keyed(VN1, '713'), (found) => ({ result: found?.allocation.id }))).toBe(
       made.id,
     )
   })

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Allocation } from '../../../src/engine/allocations.ts'
+import { keyed } from '../../support/context.ts'
 import { A, account, allocation, call, contract, ended, failing, NO_PINS, refused, T0, VN1 } from './given.ts'
 
 contract('a change', (it) => {
@@ -15,7 +16,8 @@ contract('a change', (it) => {
     const attempts = [
       () => it.insert(other, [ended(other), again]),
       () => it.change(before, { ...before, state: 'vault', endedAt: T0 }, [again]),
-      () => it.store.changeByPin(VN1, '713', () => ({ save: joined, events: [again], result: undefined })),
+      () =>
+        it.store.changeByPin(keyed(VN1, '713'), () => ({ save: joined, events: [again], result: undefined })),
       () =>
         it.store.changeCall(open.id, () => ({
           save: { ...open, state: 'ended', endedAt: T0 },
@@ -47,7 +49,7 @@ contract('a change', (it) => {
       it.store.changeAllocation('acme', made.id, failing('one')),
       it.store.addEvents([refused('acme', T0, 'kept')]),
       it.store.addAllocation(it.query(allocation()), failing('two')),
-      it.store.changeByPin(VN1, '713', failing('three')),
+      it.store.changeByPin(keyed(VN1, '713'), failing('three')),
       it.change(made, { ...made, usage: 'oneway' }),
       it.store.changeCall(open.id, failing('four')),
       it.store.addAccount(account('late'), []),

@@ -11,6 +11,7 @@ import type {
   Store,
 } from '../../../src/engine/store.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
+import { keyed } from '../../support/context.ts'
 
 /** Every backend keeps the same promises; a new one is a new line. */
 const BACKENDS: { name: string; open: (onDue?: () => void) => Store }[] = [
@@ -161,7 +162,7 @@ export class Given {
 
   /** Whom the PIN lets in. */
   byPin(vn: string, pin: string): Promise<Membership | undefined> {
-    return this.store.changeByPin(vn, pin, (found) => ({ result: found }))
+    return this.store.changeByPin(keyed(vn, pin), (found) => ({ result: found }))
   }
 
   async eventIds(store = this.store): Promise<string[]> {
