@@ -8,6 +8,15 @@ export type DialectParts = {
   ctx: Context
   /** Why an event cannot be delivered to this address, in words; undefined when it can. */
   refusedReceiver: (url: string) => Promise<string | undefined>
+  pins: PinLimits
+}
+
+/** What accounts may do with databases of PINs. */
+export type PinLimits = {
+  /** The most PINs that one request may name. */
+  range: number
+  /** Contexts of the dialplan to which callers may be sent. */
+  contexts: readonly string[]
 }
 
 /** What a vendor's clients meet: requests under a prefix, and the bodies of the events that they receive. */

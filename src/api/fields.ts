@@ -23,7 +23,21 @@ export function jsonBody(): RequestHandler[] {
     req.body = parseJson(Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0))
     next()
   }
-  return [raw({ type: () => true, limit: MAX_BYTES, inflate: false }), parse]
+  return [bytesOf(() => true, MAX_BYTES), parse]
+}
+
+/** Reads a body of such a type into `req.body`. One that is late is a BadRequest (`bodiesInTime`). */
+function bytesOf(type: (req: Pick<Request, 'headers'>) => boolean, limit: number): RequestHandler {
+  const read: RequestHandler = raw({ type, limit, inflate: false })
+  return (req, res, next) => {
+    const done = (error?: unknown) => {
+      if (noted(res).onLate !== done) return
+      delete noted(res).onLate
+      next(error)
+    }
+    noted(res).onLate = done
+    read(req, res, done)
+  }
 }
 
 /** Throws BadRequest for what is no JSON, is nested too deep, or has keys that programs trip over. */
@@ -54,15 +68,49 @@ const MAX_PARAMETERS = 50
  * which of the two is meant, for more than 50 of them and for what is not UTF-8.
  */
 export function readQuery(req: Pick<Request, 'url'>): Map<string, string> {
-  const [, query = ''] = /\?(.*)$/s.exec(req.url) ?? []
   const found = new Map<string, string>()
-  for (const [name, value] of new URLSearchParams(query)) {
-    if (found.has(name)) throw new BadRequest('a parameter of the query comes twice')
-    if (found.size >= MAX_PARAMETERS) throw new BadRequest('too many parameters in the query')
-    if (`${name}${value}`.includes('\ufffd')) throw new BadRequest('the query is not UTF-8')
-    found.set(name, value)
+  addParameters(found, queryOf(req), 'query')
+  return found
+}
+
+const MAX_FORM_BYTES = 64 * 1024
+
+/** Reads a body of at most 64 kB that is declared as `application/x-www-form-urlencoded`; leaves any other unread. */
+export function formBody(): RequestHandler {
+  return bytesOf(isForm, MAX_FORM_BYTES)
+}
+
+/** Whether the request says that its body is a form. */
+export function isForm({ headers }: Pick<Request, 'headers'>): boolean {
+  return /^application\/x-www-form-urlencoded *(;|$)/i.test(headers['content-type'] ?? '')
+}
+
+/**
+ * The parameters of the query and of the form that `formBody` has read, together and as strictly as `readQuery`: no name
+ * twice over both. Throws BadRequest for control characters too.
+ */
+export function readParameters(req: Pick<Request, 'url'> & { body?: unknown }): Map<string, string> {
+  const found = new Map<string, string>()
+  addParameters(found, queryOf(req), 'query')
+  if (Buffer.isBuffer(req.body)) addParameters(found, req.body.toString(), 'form')
+  for (const [name, value] of found) {
+    if (/\p{Cc}/u.test(name + value)) throw new BadRequest('a parameter has control characters')
   }
   return found
+}
+
+function queryOf({ url }: Pick<Request, 'url'>): string {
+  const [, query = ''] = /\?(.*)$/s.exec(url) ?? []
+  return query
+}
+
+function addParameters(found: Map<string, string>, encoded: string, where: 'query' | 'form'): void {
+  for (const [name, value] of new URLSearchParams(encoded)) {
+    if (found.has(name)) throw new BadRequest(`a parameter of the ${where} comes twice`)
+    if (found.size >= MAX_PARAMETERS) throw new BadRequest(`too many parameters in the ${where}`)
+    if (`${name}${value}`.includes('\ufffd')) throw new BadRequest(`the ${where} is not UTF-8`)
+    found.set(name, value)
+  }
 }
 
 /** Whether reading the request failed because of what the client sent: ours, the body reader's, or a path that does not decode. */
@@ -73,7 +121,15 @@ export function isBadRequest(error: unknown): boolean {
 }
 
 /** What the doors of one request tell each other through `res.locals`. */
-type Noted = { requestId?: string; account?: Account; bug?: unknown }
+type Noted = {
+  requestId?: string
+  account?: Account
+  bug?: unknown
+  /** Of whoever reads the body now. */
+  onLate?: (error: BadRequest) => void
+  /** Lifts the limit on the time of the body. */
+  mayTakeLong?: () => void
+}
 
 /** The notes of this request. A dialect answers a bug in its own words and leaves it here for the log. */
 export function noted(res: Response): Noted {

@@ -15,13 +15,24 @@ export function hashSecret(secret: string): string {
 /** Compared with for users who do not exist, so that they take as long as those who do. */
 const NOBODY = hashSecret(newSecret())
 
+/** What somebody logs in with. */
+export type GivenCredentials = { user: string; secret: string }
+
 /** The account whose credential of this dialect the `Authorization` header carries (HTTP Basic, RFC 7617), or undefined. */
-export async function login(
+export function login(
   store: Pick<Store, 'findLogin'>,
   dialect: Dialect,
   header: string | undefined,
 ): Promise<Account | undefined> {
-  const given = basicCredentials(header)
+  return loginAs(store, dialect, basicCredentials(header))
+}
+
+/** The account whose credential of this dialect these are, or undefined. */
+export async function loginAs(
+  store: Pick<Store, 'findLogin'>,
+  dialect: Dialect,
+  given: GivenCredentials | undefined,
+): Promise<Account | undefined> {
   if (!given) return undefined
   const found = await store.findLogin(dialect, given.user)
   const same = sameHash(hashSecret(given.secret), found?.secretHash ?? NOBODY)
@@ -29,7 +40,7 @@ export async function login(
 }
 
 /** User and secret of a Basic header. The space may be missing: GreenPin's Node sample sends `'Basic'+ encoding`. */
-export function basicCredentials(header: string | undefined): { user: string; secret: string } | undefined {
+export function basicCredentials(header: string | undefined): GivenCredentials | undefined {
   const [, base64] = /^Basic *([A-Za-z0-9+/_-]{1,2048}={0,2})$/i.exec(header ?? '') ?? []
   if (base64 === undefined) return undefined
   const text = Buffer.from(base64, 'base64').toString()

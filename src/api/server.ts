@@ -3,8 +3,9 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Req
 import helmet from 'helmet'
 import type { Logger } from 'pino'
 import type { Context } from '../engine/context.ts'
+import { BODY_TIMES, bodiesInTime, type BodyTimes } from './bodies.ts'
 import { dialects as allDialects } from './dialects/index.ts'
-import type { DialectDoor } from './door.ts'
+import type { DialectDoor, PinLimits } from './door.ts'
 import { isBadRequest, noted } from './fields.ts'
 import { health, type Ready } from './health.ts'
 import { recordings, type RecordingsDoor } from './recordings.ts'
@@ -16,16 +17,19 @@ export type ApiParts = {
   /** Why an event cannot be delivered to this address, in words for whoever wants it to; undefined when it can. */
   refusedReceiver: (url: string) => Promise<string | undefined>
   recordings: Omit<RecordingsDoor, 'now'>
+  pins: PinLimits
   dialects?: Record<string, DialectDoor>
+  bodyTimes?: BodyTimes
 }
 
 /** All HTTP doors. Each dialect owns its prefix, its login check and the shape of its errors. */
-export function createApi({ ctx, log, dialects = allDialects, ...parts }: ApiParts): Express {
+export function createApi(given: ApiParts): Express {
+  const { ctx, log, dialects = allDialects, bodyTimes = BODY_TIMES, ...parts } = given
   const app = express()
   app.disable('x-powered-by').disable('etag')
   // Doors that want a query read it with `readQuery`, where `?pin=1&pin=2` is an error.
   app.set('query parser', false)
-  app.use(helmet(), accessLog(ctx, log))
+  app.use(helmet(), accessLog(ctx, log), bodiesInTime(bodyTimes))
   app.use((_req, res, next) => {
     res.set('Cache-Control', 'no-store')
     next()
@@ -33,7 +37,7 @@ export function createApi({ ctx, log, dialects = allDialects, ...parts }: ApiPar
   app.use(health(parts.ready))
   app.use(recordings({ ...parts.recordings, now: ctx.now }))
   for (const [name, { prefix, router, openapi }] of Object.entries(dialects)) {
-    app.use(prefix, router({ ctx, refusedReceiver: parts.refusedReceiver }))
+    app.use(prefix, router({ ctx, refusedReceiver: parts.refusedReceiver, pins: parts.pins }))
     app.get(`/openapi/${name}.json`, (_req, res) => {
       res.json(openapi())
     })
@@ -45,10 +49,23 @@ export function createApi({ ctx, log, dialects = allDialects, ...parts }: ApiPar
   return app
 }
 
-/** Starts to listen; rejects when the address is taken. The time-outs cut off clients that send a header or body drop by drop. */
+/** A connection over which nothing goes for so long is cut off: a client who takes nothing of a download, say. */
+const IDLE_MS = 300_000
+/** An upload may take so long, also while we hold it back because others upload too. `bodiesInTime` limits all else. */
+const LONGEST_REQUEST_MS = 900_000
+
+/**
+ * Starts to listen; rejects when the address is taken. The time-outs cut off clients that send a header or body drop by drop,
+ * or take nothing of what they asked for.
+ */
 export function listen(app: Express, { host, port }: { host: string; port: number }): Promise<Server> {
-  const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }
-  const server = createServer(timeouts, app)
+  const server = createServer(
+    { headersTimeout: 10_000, requestTimeout: LONGEST_REQUEST_MS, connectionsCheckingInterval: 2_000 },
+    app,
+  )
+  // Node would answer an expectation that it does not know by itself, past all limits.
+  server.on('checkExpectation', app)
+  server.setTimeout(IDLE_MS)
   server.maxConnections = 512
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -70,7 +87,9 @@ function accessLog(ctx: Context, log: Logger): RequestHandler {
       const { account, bug } = noted(res)
       const ms = Math.round(performance.now() - started)
       const route = routeOf(req)
-      const line = { requestId, method: req.method, route, status: res.statusCode, ms, account: account?.sid }
+      // What nobody was told is no status.
+      const status = res.headersSent ? res.statusCode : undefined
+      const line = { requestId, method: req.method, route, status, ms, account: account?.sid }
       if (bug !== undefined) log.error({ ...line, err: bug }, 'request failed')
       else if (!res.writableFinished) log.warn(line, 'request broken off')
       else if (account === undefined && res.statusCode === 200) log.debug(line, 'request')

@@ -30,6 +30,7 @@ export async function openDoor(parts: Partial<ApiParts> = {}): Promise<Door> {
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) })
   const app = createApi({
+    pins: { range: 1_000_000, contexts: ['after-pin'] },
     ctx,
     log,
     ready: () => Promise.resolve({ ready: true, checks: {} }),

@@ -138,8 +138,11 @@ describe('the log', () => {
 })
 
 describe('listening', () => {
-  test('cuts off headers and bodies that trickle in', () => {
-    expect(door.server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, maxConnections: 512 })
+  test('has limits, of which that of a request leaves time for the largest upload', () => {
+    expect(door.server).toMatchObject({
+      ...{ headersTimeout: 10_000, requestTimeout: 900_000, maxConnections: 512 },
+      timeout: 300_000,
+    })
   })
 
   test('a header that never ends is cut off', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { mutated, type Pool, valid } from './arbitrary.ts'
-import type { Document, Operation, Parameter } from './document.ts'
+import { halfMutated, type Pool, valid } from '../arbitrary.ts'
+import type { Document, Operation, Parameter } from '../document.ts'
 
 /** A request as it is sent. `isValid`: its body is as the document says. */
 export type Generated = { user: string; path: string; body: unknown; isValid: boolean }
@@ -45,13 +45,6 @@ function record(document: Document, parameters: Parameter[], pool: Pool): fc.Arb
   const model = parameters.map(({ name, schema }) => [name, valid(document, schema, pool, name)] as const)
   const requiredKeys = parameters.filter(({ required }) => required === true).map(({ name }) => name)
   return fc.record<Record<string, unknown>>(Object.fromEntries(model), { requiredKeys })
-}
-
-function halfMutated(made: fc.Arbitrary<unknown>) {
-  return fc.oneof(
-    made.map((value) => ({ value, isValid: true })),
-    made.chain((value) => mutated(value).map((changed) => ({ value: changed, isValid: false }))),
-  )
 }
 
 /** Broken escapes are sent as they are. A name of dots or of nothing would be another path. */

@@ -10,7 +10,7 @@ import { callAnswered, callRinging, endCall, openCall } from '../../../src/engin
 import { joinByPin, refuseCaller } from '../../../src/engine/membership.ts'
 import { A, B, SECRET, STRANGER, testAccount, VN1, VN2, VN3 } from '../../support/context.ts'
 import { type Door, granted, openDoor, sample } from '../door.ts'
-import type { Pool } from './arbitrary.ts'
+import type { Pool } from '../arbitrary.ts'
 import {
   type Checks,
   checksOf,
@@ -18,7 +18,7 @@ import {
   type Operation,
   operationsOf,
   servedDocument,
-} from './document.ts'
+} from '../document.ts'
 import { filled, type Generated, requestsFor } from './generated-requests.ts'
 
 /** Requests for each of the eleven operations. */
@@ -159,7 +159,7 @@ async function callIn(account: Account, { id, transactionId, a }: Allocation): P
   }
   await openCall(ctx, call)
   await joinByPin(ctx, { account, vn, caller: STRANGER, pin: a.pin ?? '', callId: call.id })
-  await callRinging(ctx, call.id, { id, transactionId, party: 'a' }, B)
+  await callRinging(ctx, call.id, B, { id, transactionId, party: 'a' })
   await callAnswered(ctx, call.id, { number: B, channelId: ctx.newId() }, 60_000)
   ctx.clock.ms += 1_500
   await endCall(ctx, call.id)

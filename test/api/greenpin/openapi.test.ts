@@ -11,7 +11,7 @@ import {
   operationsOf,
   type Schema,
   servedDocument,
-} from './document.ts'
+} from '../document.ts'
 
 let door: Door
 let document: Document

@@ -8,7 +8,7 @@ import { endDueAllocations } from '../../../src/engine/allocations.ts'
 import { joinByPin, whoIsCalling } from '../../../src/engine/membership.ts'
 import { A, B, STRANGER, testAccount, VN1 } from '../../support/context.ts'
 import { type Data, type Door, type Envelope, granted, openDoor } from '../door.ts'
-import { type Document, type Method, operationsOf } from './document.ts'
+import { type Document, type Method, operationsOf } from '../document.ts'
 
 const VNS = { acme: VN1, other: '+916292134400' } as const
 /** Neither account has any of the other's numbers, so each can be recognised wherever it turns up. */

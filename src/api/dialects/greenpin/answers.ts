@@ -33,6 +33,7 @@ export type Code = keyof typeof APPENDIX
 const CODES: Record<RefusalCode, Code> = {
   invalid: 5,
   missing: 3,
+  too_many: 5,
   invalid_number: 16,
   region_not_supported: 15,
   not_found: 1,

@@ -87,7 +87,11 @@ function routeOne(router: Router, paths: string[], ctx: Context): void {
   })
 }
 
-function routeSettings(router: Router, path: string, { ctx, refusedReceiver }: DialectParts): void {
+function routeSettings(
+  router: Router,
+  path: string,
+  { ctx, refusedReceiver }: Pick<DialectParts, 'ctx' | 'refusedReceiver'>,
+): void {
   router.get(path, (req, res) => {
     answer(req, res, success(settingsData(accountOf(res).settings)))
   })

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import request from 'supertest'
-import type { Door } from '../door.ts'
+import type { Door } from './door.ts'
 
 export type Schema = {
   $ref?: string
@@ -35,9 +35,9 @@ export type Document = {
   components: { schemas: Record<string, Schema> }
 }
 
-/** The document as clients get it: without login. */
-export async function servedDocument({ url }: Door): Promise<Document> {
-  const { status, body } = (await request(url).get('/openapi/greenpin.json')) as {
+/** The document of a dialect as clients get it: without login. */
+export async function servedDocument({ url }: Door, dialect = 'greenpin'): Promise<Document> {
+  const { status, body } = (await request(url).get(`/openapi/${dialect}.json`)) as {
     status: number
     body: Document
   }

@@ -81,11 +81,19 @@ const junk = fc.oneof(
 )
 
 /** The value with one of its parts made something else, taken away, added to, put in a list or multiplied. */
-export function mutated(value: unknown): fc.Arbitrary<unknown> {
+function mutated(value: unknown): fc.Arbitrary<unknown> {
   const ways = fc.constantFrom('replace', 'remove', 'add', 'wrap', 'many')
   return fc
     .tuple(fc.constantFrom(...placesIn(value)), ways, fc.string(), junk)
     .map(([place, way, key, other]) => changed(value, place, { way, key, other }))
+}
+
+/** Half of the values as they are made, half of them not quite. */
+export function halfMutated(made: fc.Arbitrary<unknown>) {
+  return fc.oneof(
+    made.map((value) => ({ value, isValid: true })),
+    made.chain((value) => mutated(value).map((changed) => ({ value: changed, isValid: false }))),
+  )
 }
 
 function placesIn(value: unknown, place: string[] = []): string[][] {
