@@ -1,6 +1,6 @@
 import type { Ari } from './ari.ts'
 import { talkBridge } from './bridge.ts'
-import type { Answered, Call, Recording } from './call.ts'
+import type { Answered, Call, Notes, Place, Recording } from './call.ts'
 import { callerChannel } from './caller.ts'
 import { within } from './deferred.ts'
 import { LEG_END_MS, watchLeg, type Leg, type LegEnd } from './leg.ts'
@@ -14,6 +14,8 @@ export type AriCallOptions = VoiceOptions & {
   /** Asked when it is needed: which account's country reads the number is known only after the call has begun. */
   from: () => string | undefined
   onLegEnd?: (end: LegEnd) => void
+  /** Contexts of the dialplan to which callers may be sent. */
+  contexts: readonly string[]
   /** Told when a talk that should be recorded is not, or not to its end. */
   onNotRecorded: (why: Error) => void
   /** The party that this caller talks to already: a call that an earlier process left running. */
@@ -34,6 +36,7 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   let dismissed = false
   let hungUp = false
   let maxTalkMs = 0
+  const notes: Notes = {}
   caller.onGone(() => {
     for (const leg of legs) leg.cancel()
   })
@@ -70,6 +73,25 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
     })
   }
 
+  /** Asterisk would take a caller sent to a place that is not there for one who hung up. */
+  async function isPlace(context: string, extension: string): Promise<boolean> {
+    const where = encodeURIComponent(`DIALPLAN_EXISTS(${context},${extension},1)`)
+    // An Asterisk without this function cannot tell.
+    const found = await ari.request('GET', `${channel}/variable?variable=${where}`).catch(() => undefined)
+    return (found as { value: string } | undefined)?.value !== '0'
+  }
+
+  async function continueAt({ context, extension, variables }: Place): Promise<void> {
+    if (!options.contexts.includes(context))
+      throw new Error(`callers may not be sent to the context ${context}: see pins.contexts`)
+    // The one for what matches nothing else.
+    if (!(await isPlace(context, extension)) && !(await isPlace(context, 'i')))
+      throw new Error(`the dialplan has no ${extension} in the context ${context}`)
+    for (const [variable, value] of Object.entries(variables))
+      await caller.act('POST', `${channel}/variable`, { variable, value })
+    await caller.sendAway(`${channel}/continue`, { context, extension, priority: 1 })
+  }
+
   async function hangup(cause?: number): Promise<void> {
     const reason = cause === undefined ? '' : `?reason_code=${cause}`
     // Once: until the channel is gone, another request would put its own cause in the place of the first.
@@ -89,6 +111,7 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   return {
     id,
     channelId,
+    notes,
     get from() {
       return options.from()
     },
@@ -108,6 +131,8 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
       return ringParties(ari, { caller, legs, name, callId: id, onLegEnd: options.onLegEnd }, ringing)
     },
     talk,
+    continueAt,
+    note: (what) => void Object.assign(notes, what),
     hangup,
   }
 }

@@ -1,5 +1,6 @@
 import type { RingStrategy } from '../engine/accounts.ts'
 import type { Unanswered } from '../engine/calls.ts'
+import type { PinVerdict } from '../engine/pin-check.ts'
 
 /** Thrown by every Call method once the caller is gone. A flow lets it pass; the router takes it as a normal end. */
 export class Hangup extends Error {
@@ -14,6 +15,7 @@ export type PromptName =
   | 'enter-pin'
   | 'pin-wrong'
   | 'pin-nothing'
+  | 'pin-right'
   | 'goodbye'
   | 'number-not-active'
   | 'not-allowed'
@@ -55,6 +57,19 @@ export type Recording = {
   onFailed: () => void
 }
 
+/** Where a caller goes on in the dialplan: at the first priority, with these channel variables. */
+export type Place = { context: string; extension: string; variables: Record<string, string> }
+
+/** What the log says of the PINs of a call. None of its names may be one that the log hides (src/log.ts). */
+export type Notes = {
+  /** The database whose PINs were asked for. */
+  db?: number
+  /** What became of the caller: `refused` also for one who keyed nothing, `locked` when one PIN at least was not compared. */
+  verdict?: PinVerdict['status']
+  /** How many PINs opened nothing. */
+  wrong?: number
+}
+
 /** One caller, as a flow sees it. The ARI door and the tests' scripted caller each make one. */
 export interface Call {
   readonly id: string
@@ -68,6 +83,8 @@ export interface Call {
   readonly talking: boolean
   /** Whether it was we who hung up. */
   readonly dismissed: boolean
+  /** All that has been noted. */
+  readonly notes: Readonly<Notes>
   answer(): Promise<void>
   /** Resolves when the prompts have been heard to their end. Keys pressed meanwhile are kept for the next `ask`. */
   play(...prompts: PromptName[]): Promise<void>
@@ -77,6 +94,13 @@ export interface Call {
   ring(ring: Ring): Promise<Rung>
   /** Joins the caller and the party that answered. Resolves when that party leaves, to the instant it was last known to be there. */
   talk(answered: Answered, recording?: Recording): Promise<number>
+  /**
+   * Hands the caller back to the dialplan, and resolves once that is done: the caller is gone then as far as we go.
+   * Throws when the operator has not named the context, or the dialplan has no such place.
+   */
+  continueAt(place: Place): Promise<void>
+  /** Adds to what the log says of the call when it has ended: never a PIN. A later word on the same thing counts. */
+  note(what: Notes): void
   /** Ends the call and everything that belongs to it. Never rejects. */
   hangup(cause?: number): Promise<void>
 }

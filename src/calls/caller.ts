@@ -1,9 +1,11 @@
 import { AriError, type Method } from './ari-socket.ts'
+import type * as Asterisk from './ari-types.ts'
 import type { Ari } from './ari.ts'
 import { Hangup } from './call.ts'
 import { deferred, within } from './deferred.ts'
 import { isRepeat, type Key } from './digits.ts'
 import type { ChannelEvent } from './listeners.ts'
+import { isIn } from './ours.ts'
 
 /** The caller's channel: what is asked of it, the keys that come from it, and its end. */
 export type Caller = {
@@ -14,6 +16,11 @@ export type Caller = {
   whileHere: <T>(promise: Promise<T>) => Promise<T>
   /** One request about the channel. Throws Hangup when it is refused because the caller is gone, else AriError. */
   act: (method: Method, uri: string, body?: object) => Promise<void>
+  /**
+   * Makes the request that sends the channel elsewhere, and resolves when it is ours no more: gone, as after a hang-up.
+   * Throws AriError when Asterisk has refused that and the channel is still here.
+   */
+  sendAway: (uri: string, body: object) => Promise<void>
   /** Resolves when a hang-up would have been told by now; rejects with Hangup as soon as one is. */
   stillHere: () => Promise<void>
   /** Takes the keys typed so far and all that follow, until one was enough or the function that it returns is called. */
@@ -26,6 +33,9 @@ type TakeKey = (key: string) => 'more' | 'enough'
 
 /** How long after a refused request the news of the hang-up behind it may take, in milliseconds. */
 const HANGUP_NEWS_MS = 1_000
+
+/** How long a channel that is sent away may take to go, in milliseconds. */
+const LEAVING_MS = 1_000
 
 /** Keys kept for the next question; more are what somebody keys during a talk. */
 const MOST_TYPED_AHEAD = 32
@@ -43,8 +53,8 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
 
   const off = ari.onChannel(channelId, (event) => {
     if (event.type === 'ChannelDtmfReceived') keyed(event)
-    // A channel that came from outside ends with this: Asterisk 22.10.1 does not tell its destruction any more. Nothing
-    // but a hang-up takes it out of the application, since we never send it anywhere.
+    // A channel that came from outside ends with this: Asterisk 22.10.1 does not tell its destruction any more. One that
+    // we have sent on in the dialplan leaves with it too, and is as little ours as if it were gone.
     else if (event.type === 'StasisEnd' || event.type === 'ChannelDestroyed') gone(ari.now())
     else if (event.type === 'Vanished') gone(event.lastSeenAt)
   })
@@ -84,6 +94,27 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
     }
   }
 
+  async function sendAway(uri: string, body: object): Promise<void> {
+    if (goneAt !== undefined) throw new Hangup()
+    const left = hungUp.promise.catch(() => 'left' as const)
+    const request = ari.request('POST', uri, body)
+    const refusal = await Promise.race([left, request]).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (refusal === undefined && (await within(left, LEAVING_MS)) === 'left') return
+    // Whether it went is unknown, as after a lost answer: hanging up one that is somebody else's would be worse than
+    // leaving one alone, which the next look at Asterisk finds.
+    if (await isStillOurs())
+      throw refusal instanceof Error ? refusal : new AriError(0, 'the channel does not leave')
+    gone(ari.now())
+  }
+
+  async function isStillOurs(): Promise<boolean> {
+    const found = await ari.request('GET', `channels/${channelId}`).catch(() => undefined)
+    return found !== undefined && isIn(ari.application, found as Asterisk.Channel)
+  }
+
   async function stillHere(): Promise<void> {
     await within(hungUp.promise, HANGUP_NEWS_MS)
   }
@@ -99,6 +130,7 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
     goneAt: () => goneAt,
     whileHere,
     act,
+    sendAway,
     stillHere,
     listen,
     onGone: (then) => void hungUp.promise.catch(then),

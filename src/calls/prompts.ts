@@ -6,11 +6,17 @@ import type { PromptName } from './call.ts'
  */
 const CORE: Partial<Record<PromptName, string>> = {
   goodbye: 'vm-goodbye',
+  'pin-right': 'auth-thankyou',
   'number-not-active': 'ss-noservice',
   'party-no-answer': 'number-not-answering',
 }
 
-/** The ARI media of a prompt. Asterisk itself chooses the folder by the channel's language. */
+/** The sound file of a prompt. Asterisk itself chooses the folder by the channel's language. */
+export function soundFile(prompt: PromptName): string {
+  return CORE[prompt] ?? `pinbridge/${prompt}`
+}
+
+/** The ARI media of a prompt. */
 export function media(prompt: PromptName): string {
-  return `sound:${CORE[prompt] ?? `pinbridge/${prompt}`}`
+  return `sound:${soundFile(prompt)}`
 }

@@ -4,7 +4,8 @@ import type { Context } from '../engine/context.ts'
 import type { AriCallOptions } from './ari-call.ts'
 import type { Ari, Snapshot } from './ari.ts'
 import { OUT_OF_ORDER, turnAway, type Answered, type Call } from './call.ts'
-import { resumeTalk } from './flows/masking.ts'
+import { resumeTalk } from './flows/connect.ts'
+import { isIn, isOurs } from './ours.ts'
 import { mayBeRecorded } from './recording.ts'
 
 /** What has to be done so that the records and Asterisk agree again. */
@@ -32,7 +33,8 @@ export function recovery(
   live: ReadonlyMap<string, { channelId: string }>,
   waitsFor: (channelId: string) => boolean,
 ): Recovery {
-  const exists = new Set(channels.map(({ id }) => id))
+  // One that has gone on in the dialplan is not ours any more.
+  const here = new Set(channels.filter((channel) => isIn(application, channel)).map(({ id }) => id))
   const left = records.filter(({ id }) => !live.has(id))
   const adopt: Recovery['adopt'] = []
   const apologise: Recovery['apologise'] = []
@@ -43,7 +45,7 @@ export function recovery(
     const together =
       toChannelId !== undefined && [channelId, toChannelId].every((one) => bridge?.channels.includes(one))
     if (together && to !== undefined) adopt.push({ record, answered: { number: to, channelId: toChannelId } })
-    else if (exists.has(channelId) && record.state !== 'talking') apologise.push({ channelId, record })
+    else if (here.has(channelId) && record.state !== 'talking') apologise.push({ channelId, record })
     else close.push(record)
   }
 
@@ -55,20 +57,15 @@ export function recovery(
   ])
   const belongs = (id: string) => [...kept].some((callId) => id.startsWith(`${application}-${callId}`))
   const hangUp: string[] = []
-  for (const { id, dialplan } of channels) {
-    const waits = dialplan.app_name === 'Stasis' && dialplan.app_data.split(',', 1)[0] === application
+  for (const { id } of channels) {
     if (known.has(id) || waitsFor(id)) continue
-    if (isOurs(application, id) || close.some(({ channelId }) => channelId === id)) hangUp.push(id)
-    else if (waits) apologise.push({ channelId: id, record: undefined })
+    if (isOurs(application, id)) hangUp.push(id)
+    else if (!here.has(id)) continue
+    else if (close.some(({ channelId }) => channelId === id)) hangUp.push(id)
+    else apologise.push({ channelId: id, record: undefined })
   }
   const removeBridges = bridges.map(({ id }) => id).filter((id) => isOurs(application, id) && !belongs(id))
   return { adopt, apologise, close, hangUp, removeBridges }
-}
-
-/** Whether we chose this id, for a call or for a leg of one. The name of another application may begin with ours. */
-function isOurs(application: string, id: string): boolean {
-  const rest = id.startsWith(`${application}-`) ? id.slice(application.length + 1) : ''
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.test(rest)
 }
 
 /** What recovering needs of the call door. */

@@ -9,14 +9,16 @@ import type * as Asterisk from './ari-types.ts'
 import { Hangup, OUT_OF_ORDER, turnAway, UNASSIGNED, type Call, type PromptName } from './call.ts'
 import { within } from './deferred.ts'
 import { masking } from './flows/masking.ts'
+import { pinLine } from './flows/pin-line.ts'
 import { LEG, type LegEnd } from './leg.ts'
+import { asked } from './override.ts'
 import { recover } from './recover.ts'
 import type { DigitTimes } from './voice.ts'
 
 type Flow = (call: Call, ctx: Context, vn: VirtualNumber, account: Account) => Promise<void>
 
 /** The script that answers a virtual number, by the name in its row. */
-const FLOWS: Record<FlowName, Flow> = { masking }
+const FLOWS: Record<FlowName, Flow> = { masking, 'pin-line': pinLine }
 
 export type CallDoorOptions = Pick<
   AriOptions,
@@ -24,6 +26,8 @@ export type CallDoorOptions = Pick<
 > & {
   ctx: Context
   digits: DigitTimes
+  /** Contexts of the dialplan to which callers may be sent. */
+  contexts: readonly string[]
   /** Whose national numbers the trunk may deliver without a country code. */
   country: string | undefined
   log: Logger
@@ -66,12 +70,12 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
       if (stopping) return turnAway(call, 'try-later', OUT_OF_ORDER)
       if (!found) return turnAway(call, 'number-not-active', UNASSIGNED)
       const { number: vn, account } = found
+      const flow = args[0] ?? vn.flow
       caller = callerNumber(channel.caller.number, account.settings.country)
-      log.info(
-        { call: call.id, channel: channel.id, vn: vn.number, from: maskNumber(caller), flow: vn.flow },
-        'call',
-      )
-      await FLOWS[vn.flow](call, ctx, vn, account)
+      const from = maskNumber(caller)
+      log.info({ call: call.id, channel: channel.id, vn: vn.number, from, flow }, 'call')
+      const wanted = asked(vn, args)
+      await FLOWS[wanted.flow](call, ctx, wanted, account)
     })
   }
 
@@ -81,7 +85,7 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
     live.set(call.id, state)
     void state.over.then(async () => {
       state.ended = true
-      log.info({ call: call.id }, 'call ended')
+      log.info({ call: call.id, ...call.notes }, 'call ended')
       await close(call.id, { endedAt: call.goneAt ?? ctx.now(), by: call.dismissed ? 'us' : 'caller' })
       live.delete(call.id)
     })
@@ -126,7 +130,7 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
     const onNotRecorded = (err: Error) => log.error({ call: id, err }, 'a talk is not recorded')
     const onLegEnd = (end: LegEnd) => log.info({ call: id, ...end }, 'leg ended')
     return ariCall(ari, {
-      ...{ ...what, id, times: options.digits, newId: ctx.newId },
+      ...{ ...what, id, times: options.digits, newId: ctx.newId, contexts: options.contexts },
       ...{ onBadPrompt, onNotRecorded, onLegEnd },
     })
   }

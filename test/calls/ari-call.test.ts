@@ -51,6 +51,7 @@ beforeEach(async () => {
       from: () => '+919812345678',
       times: TIMES,
       newId: () => `p${++ids}`,
+      contexts: [],
       onBadPrompt: (prompts) => badPrompts.push(prompts),
       onNotRecorded: (why) => expect(why).toBeUndefined(),
       ...options,
@@ -712,7 +713,7 @@ describe('talking', () => {
     const newId = () => 'x'
     const later = ariCall(ari, {
       ...{ id: 'k1', channelId: CALLER, from: () => undefined, times: TIMES, newId, adopted },
-      ...{ onBadPrompt: () => undefined, onNotRecorded: () => undefined },
+      ...{ onBadPrompt: () => undefined, onNotRecorded: () => undefined, contexts: [] },
     })
     expect(later.talking).toBe(true)
     const onFailed = jest.fn()

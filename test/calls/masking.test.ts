@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { Hangup } from '../../src/calls/call.ts'
-import { masking, resumeTalk } from '../../src/calls/flows/masking.ts'
+import { resumeTalk } from '../../src/calls/flows/connect.ts'
+import { masking } from '../../src/calls/flows/masking.ts'
 import type { Account, AccountSettings } from '../../src/engine/accounts.ts'
 import { createAllocation } from '../../src/engine/allocate.ts'
 import type { WantedAllocation } from '../../src/engine/plan.ts'
@@ -321,15 +322,27 @@ describe('recording', () => {
   })
 })
 
+test.each<[string, Script, string, object]>([
+  ['the right PIN', { from: STRANGER, keys: [PIN_A] }, VN1, { verdict: 'ok', wrong: 0 }],
+  ['wrong, then right', { from: STRANGER, keys: ['999', PIN_A] }, VN1, { verdict: 'ok', wrong: 1 }],
+  ['wrong three times', { from: STRANGER, keys: ['1', PAN, '333'] }, VN1, { verdict: 'refused', wrong: 3 }],
+  ['wrong, then gone', { from: STRANGER, keys: ['1'], leavesAt: 2 }, VN1, { verdict: 'refused', wrong: 1 }],
+  ['silence', { from: STRANGER }, VN1, { verdict: 'refused', wrong: 0 }],
+  ['known, and not asked', { from: B }, VN2, {}],
+])('what is noted for the log of %s has no PIN', async (_what, script, vn, notes) => {
+  await allocate()
+  expect((await visit(script, vn)).call.notes).toEqual(notes)
+})
+
 test('a payment card number is taken as one wrong input, never looked up, kept or told', async () => {
   await allocate()
   const looked: string[] = []
   const { store } = ctx
   ctx.store = {
     ...store,
-    changeByPin: (vn, pin, decide) => {
-      looked.push(pin)
-      return store.changeByPin(vn, pin, decide)
+    changeByPin: (query, decide) => {
+      looked.push(query.pin)
+      return store.changeByPin(query, decide)
     },
   }
   const { call, record, events } = await visit({ from: STRANGER, keys: [PAN, PAN, PAN] })

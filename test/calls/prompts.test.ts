@@ -11,6 +11,7 @@ const PLAYED: Record<PromptName, true> = {
   'enter-pin': true,
   'pin-wrong': true,
   'pin-nothing': true,
+  'pin-right': true,
   goodbye: true,
   'number-not-active': true,
   'not-allowed': true,

@@ -45,6 +45,7 @@ beforeEach(async () => {
   call = ariCall(ari, {
     ...{ id: 'k1', channelId: CALLER, from: () => undefined, newId: () => 'p1' },
     times: { firstMs: 800, nextMs: 400, totalMs: 3_000 },
+    contexts: [],
     onBadPrompt: (prompts) => badPrompts.push(prompts),
     onNotRecorded: (why) => faults.push(why.message),
   })

@@ -51,6 +51,36 @@ function plan(
   )
 }
 
+describe('a caller who has gone on in the dialplan is not ours any more', () => {
+  const elsewhere = [channel(CALLER, 'conference', 'ConfBridge')]
+
+  test('with the record closed: nobody looks at the channel', () => {
+    expect(plan([], { channels: elsewhere })).toEqual(NOTHING)
+  })
+
+  test.each<CallState>(['ivr', 'ringing', 'talking'])(
+    'with the record still open (%s): it is closed, and the channel is left alone',
+    (state) => {
+      const open = record(state)
+      expect(plan([open], { channels: elsewhere })).toEqual({ ...NOTHING, close: [open] })
+    },
+  )
+
+  test('into another application: likewise', () => {
+    const open = record('ivr')
+    const other = [channel(CALLER, 'pinbridge-2,pin-line')]
+    expect(plan([open], { channels: other })).toEqual({ ...NOTHING, close: [open] })
+  })
+
+  test('and back into ours, by a dialplan that asks for another PIN: is apologised to as a newcomer', () => {
+    const back = [channel(CALLER, `${APP},pin-line,db=7`)]
+    expect(plan([], { channels: back })).toEqual({
+      ...NOTHING,
+      apologise: [{ channelId: CALLER, record: undefined }],
+    })
+  })
+})
+
 describe('after the connection is back', () => {
   test('nothing there, nothing to do', () => {
     expect(plan([], {})).toEqual(NOTHING)

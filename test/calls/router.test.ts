@@ -57,6 +57,7 @@ async function open(changed: Partial<Context> = {}, at = ctx): Promise<CallDoor>
     application: 'pinbridge',
     ctx: { ...at, ...changed },
     digits: { firstMs: 800, nextMs: 400, totalMs: 3_000 },
+    contexts: [],
     country: undefined,
     log: createLog('info', { write: (line: string) => void lines.push(line) }),
     onReplaced: () => replaced++,
@@ -103,6 +104,8 @@ const over = (door: CallDoor) => soon(() => expect(door.live()).toBe(0))
 const everythingOf = () => [...asterisk.model.channels.keys(), ...asterisk.model.bridges.keys()]
 const told = async () => (await eventsOf(ctx)).map(({ type }) => type)
 const errors = () => lines.filter((line) => line.includes('"level":"error"'))
+const ended = () =>
+  lines.map((line) => JSON.parse(line) as Record<string, unknown>).filter(({ msg }) => msg === 'call ended')
 const asked = (what: string) => soon(() => expect(asterisk.asked()).toContain(what))
 
 describe('a call', () => {
@@ -127,10 +130,43 @@ describe('a call', () => {
     const { caller } = await talk()
     asterisk.model.phones.hangsUp(caller)
     await over(door)
-    const log = lines.join()
+    // An id may have these digits by chance.
+    const log = lines.join().replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'id')
     expect(log).toContain('call ended')
     for (const secret of ['713', STRANGER, STRANGER.slice(3), B, B.slice(3), A])
       expect(log).not.toContain(secret)
+  })
+
+  test('whose caller was asked for a PIN says at its end what became of that, and never a PIN', async () => {
+    const door = await open()
+    const guesser = asterisk.model.phones.calls({ from: STRANGER, to: VN1 })
+    await hears(guesser, 'enter-pin')
+    asterisk.model.phones.presses(guesser, '60504#')
+    await hears(guesser, 'pin-wrong')
+    asterisk.model.phones.presses(guesser, '60505#')
+    await hears(guesser, 'pin-wrong')
+    asterisk.model.phones.hangsUp(guesser)
+    await over(door)
+    const { caller } = await talk()
+    asterisk.model.phones.hangsUp(caller)
+    await over(door)
+    expect(ended()).toMatchObject([
+      { verdict: 'refused', wrong: 2 },
+      { verdict: 'ok', wrong: 0 },
+    ])
+    const log = lines.join().replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'id')
+    for (const pin of ['60504', '60505', '713']) expect(log).not.toContain(pin)
+  })
+
+  test('whose caller was known says nothing of PINs', async () => {
+    const door = await open()
+    const caller = asterisk.model.phones.calls({ from: B, to: VN2 })
+    await asked('POST channels/create')
+    asterisk.model.phones.hangsUp(caller)
+    await asterisk.settled()
+    jest.advanceTimersByTime(5_000)
+    await over(door)
+    expect(ended().map((line) => Object.keys(line))).toEqual([['level', 'time', 'call', 'msg']])
   })
 
   test('to a number that nobody owns: an announcement, not answered, and hung up as unassigned', async () => {
@@ -448,7 +484,7 @@ describe('a new process', () => {
     const [known] = await ctx.store.membershipsOn(VN2, B)
     if (!known) throw new Error('B is registered')
     const { id: allocationId, transactionId } = known.allocation
-    await callRinging(ctx, id, { id: allocationId, transactionId, party: 'b' }, A)
+    await callRinging(ctx, id, A, { id: allocationId, transactionId, party: 'b' })
     const stranger = asterisk.model.phones.calls({ from: STRANGER })
     const door = await open()
     await hears(caller, 'try-later')

@@ -39,6 +39,8 @@ export function fakeModel(emit: Emit) {
   /** Requests that had to wait until a prompt ended: each would be silence in a caller's ear. */
   const stalls: string[] = []
   const missing = new Set<string>()
+  /** What the dialplan has: `context,extension`. Undefined: the function that tells is not loaded. */
+  const dialplan: { places: Set<string> | undefined } = { places: new Set() }
   const settings = {
     /** Whether a prompt lasts until the test ends it. */
     promptsLast: true,
@@ -179,6 +181,12 @@ export function fakeModel(emit: Emit) {
           return NO_CONTENT
         }),
     ],
+    [
+      /^GET channels\/([^/]+)$/,
+      (_, id) => onChannel(id, (channel) => ({ status: 200, body: toJson(channel) })),
+    ],
+    [/^GET channels\/([^/]+)\/variable$/, (asked, id) => onChannel(id, () => variable(asked))],
+    [/^POST channels\/([^/]+)\/continue$/, (asked, id) => onChannel(id, (channel) => goOn(channel, asked))],
     [/^POST channels\/create$/, create],
     [/^POST channels\/([^/]+)\/dial$/, (_, id) => onChannel(id, dial)],
     [/^POST channels\/([^/]+)\/play$/, (asked, id) => onChannel(id, (channel) => play(channel, asked))],
@@ -202,6 +210,24 @@ export function fakeModel(emit: Emit) {
     ],
   ]
 
+  /** Only places of the dialplan can be looked for. */
+  function variable({ query }: Asked): Answer {
+    const [, place = ''] = /^DIALPLAN_EXISTS\((.+),1\)$/.exec(query.get('variable') ?? '') ?? []
+    if (!dialplan.places) return { status: 404, body: { message: 'Provided variable was not found' } }
+    return { status: 200, body: { value: dialplan.places.has(place) ? '1' : '0' } }
+  }
+
+  /** The channel goes on in the dialplan, where it may stay or end. */
+  function goOn(channel: FakeChannel, { body }: Asked): Answer {
+    if (!channel.inStasis) return { status: 409, body: { message: 'Channel not in Stasis' } }
+    const after = () => {
+      channel.inStasis = false
+      channel.exten = String(body['extension'])
+      about('StasisEnd', channel)
+    }
+    return { ...NO_CONTENT, after }
+  }
+
   function answer(channel: FakeChannel): Answer {
     channel.state = 'Up'
     about('ChannelStateChange', channel)
@@ -211,8 +237,13 @@ export function fakeModel(emit: Emit) {
   /** What happens at the other end of the line. */
   const phones = {
     /** A caller enters the application. */
-    calls({ id = `caller-${++callers}`, from = '+919812345678', to = '+916292134471' } = {}): string {
-      const channel: FakeChannel = { ...fresh(id), state: 'Ring', from, exten: to, outside: true }
+    calls({
+      id = `caller-${++callers}`,
+      from = '+919812345678',
+      to = '+916292134471',
+      args = [] as string[],
+    } = {}): string {
+      const channel: FakeChannel = { ...fresh(id), state: 'Ring', from, exten: to, args, outside: true }
       channels.set(id, channel)
       enter(channel)
       return id
@@ -249,6 +280,7 @@ export function fakeModel(emit: Emit) {
     parties,
     stalls,
     missing,
+    dialplan,
     settings,
     phones,
     finish,

@@ -2,6 +2,8 @@ import {
   Hangup,
   type Answered,
   type Call,
+  type Notes,
+  type Place,
   type PromptName,
   type Recording,
   type Ring,
@@ -33,10 +35,12 @@ export type FakeCall = Call & {
   talkedWith: Answered[]
   /** How each talk was to be recorded. */
   recordings: (Recording | undefined)[]
+  /** Where the caller was sent. */
+  sentTo: Place[]
 }
 
 /** How long each verb takes on the test's clock, in milliseconds; the caller leaves in the middle of one. */
-const VERB_MS = { answer: 100, play: 2_000, ask: 4_000, ring: 6_000 }
+const VERB_MS = { answer: 100, play: 2_000, ask: 4_000, ring: 6_000, continueAt: 50 }
 
 /** A caller who keeps to a script, and a clock that goes on with it. */
 export function fakeCall(id: string, clock: { ms: number }, script: Script): FakeCall {
@@ -47,6 +51,8 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
   const rung: Ring[] = []
   const talkedWith: Answered[] = []
   const recordings: (Recording | undefined)[] = []
+  const sentTo: Place[] = []
+  const notes: Notes = {}
   let asked = 0
 
   async function verb(name: string, ms: number): Promise<void> {
@@ -71,6 +77,8 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
     rung,
     talkedWith,
     recordings,
+    sentTo,
+    notes,
     get goneAt() {
       return goneAt
     },
@@ -100,6 +108,12 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
       await verb('talk', talkMs)
       return clock.ms
     },
+    async continueAt(place) {
+      sentTo.push(place)
+      await verb('continueAt', VERB_MS.continueAt)
+      goneAt = clock.ms
+    },
+    note: (what) => void Object.assign(notes, what),
     hangup: () => Promise.resolve(),
   }
 }

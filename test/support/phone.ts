@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sippCommand } from '../../src/asterisk.ts'
-import { VOICE, callerScript, calleeScript, type Callee, type Caller } from './sip-script.ts'
+import { muLaw, tones } from './dtmf.ts'
+import { TONES, VOICE, callerScript, calleeScript, type Callee, type Caller } from './sip-script.ts'
 
 /** A SIPp process that plays one side of calls. */
 export type Phone = {
@@ -20,6 +21,11 @@ export type Phone = {
   vanish: () => void
 }
 
+/** A little more than a second of what phones speak. */
+const SPOKEN = Buffer.from('pinbridge'.repeat(1_000))
+/** Half a minute and more. */
+const SPEECH = Array.from({ length: 30 }, () => SPOKEN)
+
 export type PhoneLine = {
   folder: string
   /** Where Asterisk takes calls. */
@@ -32,7 +38,10 @@ export type PhoneLine = {
 /** Places calls to a number: one, or one for each row (`[field0]`, `[field1]` ... in the script), all at once. */
 export function placeCall(line: PhoneLine, to: string, caller: Caller, rows?: string[][]): Promise<Phone> {
   const count = rows?.length ?? 1
-  const files = rows ? { 'rows.csv': ['SEQUENTIAL', ...rows.map((row) => row.join(';'))].join('\n') } : {}
+  const files: Record<string, string | Buffer> = {}
+  if (rows) files['rows.csv'] = ['SEQUENTIAL', ...rows.map((row) => row.join(';'))].join('\n')
+  for (const step of caller.steps)
+    if (step.do === 'tones') files[TONES] = Buffer.concat([muLaw(tones(step.digits)), ...SPEECH])
   const many = rows ? ['-inf', 'rows.csv', '-r', String(count * 10), '-l', String(count)] : []
   const media = caller.deafOn === undefined ? [] : ['-mp', String(caller.deafOn)]
   const args = [...many, ...media, '-s', to, '-m', String(count), `127.0.0.1:${line.asteriskPort}`]
@@ -52,12 +61,11 @@ async function sipp(
   line: PhoneLine,
   script: string,
   args: string[],
-  files: Record<string, string> = {},
+  files: Record<string, string | Buffer> = {},
 ): Promise<Phone> {
   const folder = mkdtempSync(path.join(line.folder, 'phone-'))
-  const voice = 'pinbridge'.repeat(1_000)
-  for (const [name, text] of Object.entries({ ...files, [VOICE]: voice, 'script.xml': script }))
-    writeFileSync(path.join(folder, name), text)
+  for (const [name, content] of Object.entries({ ...files, [VOICE]: SPOKEN, 'script.xml': script }))
+    writeFileSync(path.join(folder, name), content)
   const address = line.address ?? '127.0.0.1'
   const { command, args: all } = await sippCommand(folder, [
     ...['-sf', 'script.xml', '-i', address, '-mi', address, '-p', String(line.port), '-nostdin'],

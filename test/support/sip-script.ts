@@ -5,6 +5,11 @@ export type Step =
   | { do: 'keys'; digits: string }
   /** Keys as SIP INFO, application/dtmf-relay. */
   | { do: 'info'; digits: string }
+  /**
+   * Keys as tones in the audio, which then goes on with speech while the next steps are taken; `,` waits for a second. Such a
+   * phone offers no RFC 4733.
+   */
+  | { do: 'tones'; digits: string }
   /** Speaks from here on, while the next steps go on; what is keyed then must go by INFO. */
   | { do: 'speak' }
   | { do: 'hangUp' }
@@ -31,6 +36,9 @@ export type Callee =
 /** A file of raw u-law that the phone finds in its folder. */
 export const VOICE = 'voice.ulaw'
 
+/** Where the phone finds the sound of a step that keys by tones. */
+export const TONES = 'tones.ulaw'
+
 /** SIPp sends RFC 4733 events with this payload type. */
 const EVENTS = 96
 const SDP = `Content-Type: application/sdp
@@ -45,6 +53,11 @@ m=audio [media_port] RTP/AVP 0 ${EVENTS}
 a=rtpmap:0 PCMU/8000
 a=rtpmap:${EVENTS} telephone-event/8000
 a=fmtp:${EVENTS} 0-16`
+
+const SDP_WITHOUT_EVENTS = SDP.split('\n')
+  .filter((line) => !line.startsWith(`a=rtpmap:${EVENTS}`) && !line.startsWith('a=fmtp'))
+  .join('\n')
+  .replace(` ${EVENTS}`, '')
 
 const EMPTY = 'Content-Length: 0\n'
 
@@ -64,8 +77,10 @@ export function callerScript({ from, refusedWith, steps, headers = [] }: Caller)
       rest,
     ].join('\n')
   // SIPp speaks from another port than it keys from.
-  const speaks = steps.some((step) => step.do === 'speak')
-  const sdp = speaks ? SDP.replace('[media_port]', '[rtpstream_audio_port]') : SDP
+  const tones = steps.some((step) => step.do === 'tones')
+  const speaks = tones || steps.some((step) => step.do === 'speak')
+  const offer = tones ? SDP_WITHOUT_EVENTS : SDP
+  const sdp = speaks ? offer.replace('[media_port]', '[rtpstream_audio_port]') : offer
   const ack = send(request('ACK', 1, EMPTY))
   const refused = [...recvResponse(refusedWith ?? 200), ack]
   const answered = [
@@ -173,6 +188,8 @@ function during(steps: Step[], request: (method: string, cseq: number, rest: str
         return [`<nop><action><exec play_dtmf="${step.digits}"/></action></nop>`]
       case 'info':
         return keysByInfo(step.digits, (body) => request('INFO', ++cseq, body))
+      case 'tones':
+        return [`<nop><action><exec rtp_stream="${TONES},1,0,PCMU/8000"/></action></nop>`]
       case 'speak':
         return [`<nop><action><exec rtp_stream="${VOICE},-1,0,PCMU/8000"/></action></nop>`]
       case 'hangUp':

@@ -1,7 +1,15 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { createWriteStream, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  createWriteStream,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -42,7 +50,16 @@ type App = {
 /** What the account is told by webhook. */
 type EventKind = 'completed' | 'verified' | 'refused'
 
-export type StageOptions = { accountOptions?: string[]; env?: Record<string, string> }
+export type StageOptions = {
+  accountOptions?: string[]
+  env?: Record<string, string>
+  /** Lets FastAGI listen, and dialplans know where by the global PINBRIDGE_AGI. */
+  fastagi?: boolean
+  /** More dialplan, until Asterisk is started anew. */
+  dialplan?: string
+  /** More modules that it needs, such as `app_read`. */
+  modules?: string[]
+}
 
 /** Everything real: the application, Asterisk, SIPp on both sides, a receiver of webhooks. */
 export type Stage = {
@@ -53,7 +70,22 @@ export type Stage = {
   /** Starts the application again on the same data. */
   restart: () => Promise<void>
   asteriskPid: () => number
+  /** Where FastAGI listens; undefined unless the stage has it. */
+  agiPort: number | undefined
   api: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: Body }>
+  /** The command, with --json: what it printed. */
+  pinbridge: (...args: string[]) => Promise<Body>
+  /** Where the HTTP APIs are. */
+  http: string
+  /** The account's login to Simple PINs. */
+  pinsLogin: { uid: string; token: string }
+  /** A request for Simple PINs with that login. */
+  askPins: (
+    method: 'GET' | 'POST',
+    parameters: Record<string, string>,
+  ) => Promise<{ status: number; text: string }>
+  /** The same by POST: the body, in lines of cells. Fails unless the status is 200. */
+  pins: (parameters: Record<string, string>) => Promise<string[][]>
   /** Creates an allocation: Alice behind VN_A, Bob behind VN_B unless said otherwise. */
   allocate: (body: Body) => Promise<Body>
   /** Changes settings of the account, in the words of the API; for the calls that follow. */
@@ -108,7 +140,8 @@ export function useStage(options: StageOptions = {}): () => Stage {
   }
 }
 
-async function setStage({ accountOptions = [], env: more = {} }: StageOptions = {}): Promise<Stage> {
+async function setStage(options: StageOptions = {}): Promise<Stage> {
+  const { accountOptions = [], env: more = {}, fastagi = false, modules = [] } = options
   const data = mkdtempSync(path.join(tmpdir(), 'pinbridge-e2e-'))
   const [httpPort, ariPort] = [await freePort('tcp'), await freePort('tcp')]
   const [sipPort, trunkPort, callerPort] = [
@@ -116,6 +149,7 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
     await freePort('udp'),
     await freePort('udp'),
   ]
+  const agiPort = fastagi ? await freePort('tcp') : undefined
   const sink = await webhookSink()
   const rtpFirst = 18_000 + 2_000 * Number(process.env['JEST_WORKER_ID'] ?? 1)
   const env: NodeJS.ProcessEnv = {
@@ -132,6 +166,7 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
     PINBRIDGE_WEBHOOK_PRIVATE: 'true',
     PINBRIDGE_DIGITS_FIRST_MS: '3000',
     PINBRIDGE_DIGITS_NEXT_MS: '1500',
+    ...(agiPort !== undefined && { PINBRIDGE_AGI_PORT: String(agiPort) }),
     ...more,
   }
   const pinbridge = async (...args: string[]): Promise<Body> => {
@@ -141,7 +176,8 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
 
   const made = await pinbridge('account', 'add', '--name', 'Acme', '--webhook', sink.url, ...accountOptions)
   const { sid } = made['account'] as { sid: string }
-  const { token } = (made['credentials'] as { greenpin: { token: string } }).greenpin
+  const { greenpin, stealthnet } = made['credentials'] as Record<'greenpin' | 'stealthnet', { token: string }>
+  const { token } = greenpin
   for (const number of [VN_A, VN_B]) await pinbridge('number', 'add', number, '--account', sid)
 
   const http = `http://127.0.0.1:${httpPort}`
@@ -158,6 +194,17 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
     })
     return answer.status === 204 ? undefined : answer.json()
   }
+  if (options.dialplan !== undefined) {
+    const globals = `[globals](+)\nPINBRIDGE_AGI=127.0.0.1:${agiPort}\n`
+    const etc = path.join(data, 'asterisk/etc')
+    appendFileSync(path.join(etc, 'extensions.conf'), `\n${globals}\n${options.dialplan}\n`)
+    for (const name of modules) {
+      // Some do not load without a file of their own, which may be empty.
+      appendFileSync(path.join(etc, `${name.replace(/^app_/, '')}.conf`), '')
+      expect(await ari('POST', `asterisk/modules/${name}.so`)).toBeUndefined()
+    }
+    expect(await ari('PUT', 'asterisk/modules/pbx_config.so')).toBeUndefined()
+  }
   const api = async (method: string, where: string, body?: unknown) => {
     const authorization = `Basic ${Buffer.from(`${sid}:${token}`).toString('base64')}`
     const answer = await fetch(http + where, {
@@ -166,6 +213,16 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     return { status: answer.status, body: (await answer.json()) as Body }
+  }
+  const pinsLogin = { uid: sid, token: stealthnet.token }
+  const askPins: Stage['askPins'] = async (method, parameters) => {
+    const sent = new URLSearchParams({ ...pinsLogin, ...parameters })
+    const options = { method, headers: { connection: 'close' }, ...(method === 'POST' && { body: sent }) }
+    const answer = await fetch(
+      `${http}/simple-pins/${method === 'GET' ? `?${sent.toString()}` : ''}`,
+      options,
+    )
+    return { status: answer.status, text: await answer.text() }
   }
   const callers: PhoneLine = { folder: data, asteriskPort: sipPort, port: callerPort }
   const callees: PhoneLine = { folder: data, asteriskPort: sipPort, port: trunkPort }
@@ -215,7 +272,17 @@ async function setStage({ accountOptions = [], env: more = {} }: StageOptions = 
       return made
     },
     asteriskPid,
+    agiPort,
     api,
+    http,
+    pinsLogin,
+    pinbridge,
+    askPins,
+    pins: async (parameters) => {
+      const { status, text } = await askPins('POST', parameters)
+      expect([status, text]).toEqual([200, expect.any(String)])
+      return text.split('\n').flatMap((line) => (line === '' ? [] : [line.split(',')]))
+    },
     recordings: path.join(data, 'asterisk/spool/recording'),
     expectError: (msg) => void expectedErrors.push(msg),
     app: () => app,

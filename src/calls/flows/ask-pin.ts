@@ -15,7 +15,10 @@ export type AskPin<T> = {
 const MAX_KEYS = 19
 
 /** Asks for a PIN until one opens something or the attempts are used up; silence counts as an attempt. */
-export async function askPin<T>(call: Call, { attempts, check, onWrong }: AskPin<T>): Promise<T | undefined> {
+export async function askPin<T>(
+  call: Pick<Call, 'ask' | 'play'>,
+  { attempts, check, onWrong }: AskPin<T>,
+): Promise<T | undefined> {
   let prompts: PromptName[] = ['enter-pin']
   for (let attempt = 1; attempt <= attempts; attempt++) {
     const pin = await call.ask({ prompts, maxDigits: MAX_KEYS })
