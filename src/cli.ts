@@ -3,9 +3,11 @@ import { Command } from 'commander'
 import { addAccountCommands } from './cli/account.ts'
 import { addDeliveryCommands } from './cli/deliveries.ts'
 import { addDoctorCommand } from './cli/doctor.ts'
+import { addGuessCommands } from './cli/guesses.ts'
 import { addNumberCommands } from './cli/number.ts'
 import { jsonOption } from './cli/options.ts'
 import { fail } from './cli/output.ts'
+import { addPinCommands } from './cli/pins.ts'
 import { addServeCommand } from './cli/serve.ts'
 
 /** Runs the `pinbridge` command. Exit codes: 0 ok, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h). */
@@ -29,7 +31,9 @@ async function run(args: string[]): Promise<void> {
   addDemoCommand(program)
   addAccountCommands(program)
   addNumberCommands(program)
+  addPinCommands(program)
   addDeliveryCommands(program)
+  addGuessCommands(program)
   addDoctorCommand(program)
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -7,6 +7,7 @@ import {
   DEFAULT_SETTINGS,
   type Account,
   type AccountSettings,
+  type Credential,
   type RingStrategy,
 } from '../engine/accounts.ts'
 import { whyRefused } from '../webhooks/guard.ts'
@@ -14,6 +15,7 @@ import { newWebhookSecret } from '../webhooks/sign.ts'
 import { accountName, countryCode, jsonOption, ringSeconds, sid, timeZone } from './options.ts'
 import { print, table } from './output.ts'
 import { withStore } from './store.ts'
+import { addTokenCommand } from './token.ts'
 
 const PIN_ASKED = { a: [true, false], b: [false, true], both: [true, true], none: [false, false] } as const
 /** No 0, o, 1, l, i, u: sids are read out on the telephone. */
@@ -39,7 +41,7 @@ export function addAccountCommands(program: Command): void {
   const account = program.command('account').description('the customers of the APIs')
   account
     .command('add')
-    .description('add an account; prints its API token, once')
+    .description('add an account; prints its API tokens, once')
     .requiredOption('--name <text>', 'what people call it', accountName)
     .option('--sid <sid>', 'its name in API addresses (default: made from the name)', sid)
     .option('--country <code>', 'whose numbers are understood without a country code', countryCode, country)
@@ -59,6 +61,7 @@ export function addAccountCommands(program: Command): void {
     .option('--webhook <url>', 'where all events of the account are POSTed')
     .addOption(jsonOption())
     .action(add)
+  addTokenCommand(account)
   account.command('list').description('list the accounts').addOption(jsonOption()).action(list)
 }
 
@@ -76,32 +79,41 @@ async function add(options: AddOptions, command: Command): Promise<void> {
     webhookSecret: newWebhookSecret(),
   }
   const { sid, webhookSecret } = account
-  const key = randomBytes(12).toString('hex')
-  const token = newSecret()
-  const secretHash = hashSecret(token)
-  // GreenPin's manual logs in with the account's sid in one sentence and with an API key in the next.
-  const credentials = [sid, key].map((user) => ({
-    dialect: 'greenpin' as const,
-    user,
-    accountId: account.id,
-    secretHash,
-  }))
+  const greenpin = { sid, key: randomBytes(12).toString('hex'), token: newSecret() }
+  const stealthnet = { uid: sid, token: newSecret() }
+  const credentials = [
+    // GreenPin's manual logs in with the account's sid in one sentence and with an API key in the next.
+    credential(account, 'greenpin', greenpin.sid, greenpin.token),
+    credential(account, 'greenpin', greenpin.key, greenpin.token),
+    credential(account, 'stealthnet', stealthnet.uid, stealthnet.token),
+  ]
   await withStore(config, (store) => store.addAccount(account, credentials))
 
-  const document = { account: shown(account), credentials: { greenpin: { sid, key, token } }, webhookSecret }
+  const document = { account: shown(account), credentials: { greenpin, stealthnet }, webhookSecret }
   print(
     options.json,
     document,
     `Account ${sid} is ready.
 
-  account sid     ${sid}
-  API key         ${key}
-  API token       ${token}
-  webhook secret  ${webhookSecret}
+  account sid       ${sid}
+  API key           ${greenpin.key}
+  API token         ${greenpin.token}
+  Simple PINs uid   ${stealthnet.uid}
+  Simple PINs token ${stealthnet.token}
+  webhook secret    ${webhookSecret}
 
-Clients log in with the API key, or the account sid, as user and the API token as password.
-Keep the token and the webhook secret now: they are not shown again.`,
+GreenPin's clients log in with the API key, or the account sid, as user and the API token as password; those of
+Simple PINs send uid and token. Keep the tokens and the webhook secret now: they are not shown again.`,
   )
+}
+
+function credential(
+  account: Account,
+  dialect: Credential['dialect'],
+  user: string,
+  token: string,
+): Credential {
+  return { dialect, user, accountId: account.id, secretHash: hashSecret(token) }
 }
 
 async function list(options: { json?: true }): Promise<void> {

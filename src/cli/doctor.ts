@@ -41,7 +41,7 @@ async function isServing({ http: { host, port } }: Config): Promise<boolean> {
   }
 }
 
-function checkSettings({ http, asterisk, webhooks }: Config): Check[] {
+function checkSettings({ http, asterisk, fastagi, webhooks }: Config): Check[] {
   const checks: Check[] = [
     webhooks.allowPrivate
       ? {
@@ -58,6 +58,13 @@ function checkSettings({ http, asterisk, webhooks }: Config): Check[] {
       state: 'warn',
       found: `the APIs listen on ${http.host} without TLS`,
       todo: 'Let them listen on 127.0.0.1 and put a proxy with TLS in front.',
+    })
+  if (fastagi.port !== undefined && !isLoopback(fastagi.host))
+    checks.push({
+      name: 'FastAGI exposure',
+      state: 'warn',
+      found: `whoever reaches ${fastagi.host}:${fastagi.port} may try PINs, without a password`,
+      todo: 'Let it listen on 127.0.0.1, or on a network that only your Asterisk is in.',
     })
   if (asterisk.ariUrl?.startsWith('http:') && !isLoopback(new URL(asterisk.ariUrl).hostname))
     checks.push({

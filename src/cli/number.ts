@@ -1,14 +1,13 @@
 import { Option, type Command } from 'commander'
 import { loadConfig } from '../config.ts'
-import type { FlowName } from '../engine/accounts.ts'
+import { FLOW_NAMES, type FlowName } from '../engine/accounts.ts'
 import { virtualNumber } from '../engine/phone.ts'
-import { jsonOption } from './options.ts'
+import { DEFAULT_DATABASE } from '../engine/pin-databases.ts'
+import { databaseNumber, jsonOption } from './options.ts'
 import { print } from './output.ts'
 import { accountBySid, withStore } from './store.ts'
 
-const FLOWS: readonly FlowName[] = ['masking']
-
-type AddOptions = { account: string; flow: FlowName; json?: true }
+type AddOptions = { account: string; flow: FlowName; db?: number; json?: true }
 
 /** `pinbridge number …`: the numbers that callers dial. */
 export function addNumberCommands(program: Command): void {
@@ -19,21 +18,34 @@ export function addNumberCommands(program: Command): void {
     .description('give a number to an account')
     .argument('<number>', "E.164, or as written in the account's country")
     .requiredOption('--account <sid>', 'whose it is')
-    .addOption(new Option('--flow <name>', 'what answers it').choices(FLOWS).default('masking'))
+    .addOption(new Option('--flow <name>', 'what answers it').choices(FLOW_NAMES).default('masking'))
+    .option(
+      '--db <n>',
+      `whose PINs open it: a database, with --flow pin-line only (default: ${DEFAULT_DATABASE})`,
+      databaseNumber,
+    )
     .addOption(jsonOption())
     .action(add)
 }
 
-async function add(written: string, { account: sid, flow, json }: AddOptions): Promise<void> {
+async function add(
+  written: string,
+  { account: sid, flow, db, json }: AddOptions,
+  command: Command,
+): Promise<void> {
+  if (db !== undefined && flow !== 'pin-line')
+    command.error("error: option '--db <n>' is of use with --flow pin-line only")
+  const database = flow === 'pin-line' ? (db ?? DEFAULT_DATABASE) : undefined
   const number = await withStore(loadConfig(), async (store) => {
     const account = await accountBySid(store, sid)
     const e164 = virtualNumber(written, account.settings.country)
-    await store.addNumber({ number: e164, accountId: account.id, flow })
+    await store.addNumber({ number: e164, accountId: account.id, flow, database })
     return e164
   })
+  const opened = database === undefined ? '' : ` with the PINs of database ${database}`
   print(
     json,
-    { number: { number, account: sid, flow } },
-    `${number} belongs to ${sid} and is answered by ${flow}.`,
+    { number: { number, account: sid, flow, ...(database !== undefined && { database }) } },
+    `${number} belongs to ${sid} and is answered by ${flow}${opened}.`,
   )
 }

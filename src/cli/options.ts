@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 import { isSupportedCountry } from 'libphonenumber-js/max'
 import { validate as isUuid } from 'uuid'
+import { MAX_DATABASE } from '../engine/pin-databases.ts'
 import { isTimeZone } from '../engine/time.ts'
 
 /** Rows of one list are in memory together; more come page by page. */
@@ -41,6 +42,12 @@ export function rowLimit(value: string): number {
   const limit = Number(value)
   if (/^\d+$/.test(value) && limit >= 1 && limit <= MOST_ROWS) return limit
   throw new InvalidArgumentError(`Expected 1 to ${MOST_ROWS}.`)
+}
+
+export function databaseNumber(value: string): number {
+  const number = Number(value)
+  if (/^[1-9]\d*$/.test(value) && number <= MAX_DATABASE) return number
+  throw new InvalidArgumentError(`Expected the number of a database, 1 to ${MAX_DATABASE}.`)
 }
 
 export function eventId(value: string): string {

@@ -1,9 +1,8 @@
 import type { Store } from '../engine/store.ts'
+import { showProgress } from './progress.ts'
 
 /** So many at a time: they share a commit, and the application gets the lock in between. */
 const BATCH = 100
-/** Work that is done sooner says nothing of its progress. */
-const QUIET_MS = 1_000
 
 /** What became of the wish to send one event again. */
 export type Resent = { id: string; resent: true } | { id: string; resent: false; reason: NotResent }
@@ -13,7 +12,7 @@ export type NotResent = 'not_found' | 'no_endpoint'
 /** Makes these events due now, each once. */
 export async function resendThese(store: Store, ids: string[]): Promise<Resent[]> {
   const wanted = [...new Set(ids)]
-  const progress = showProgress(wanted.length)
+  const progress = showProgress('resending', wanted.length)
   const results: Resent[] = []
   for (let from = 0; from < wanted.length; from += BATCH) {
     const batch = wanted.slice(from, from + BATCH)
@@ -45,21 +44,4 @@ async function resend(store: Store, id: string): Promise<Resent> {
   if (await store.resendEvent(id, Date.now())) return { id, resent: true }
   const found = await store.findEvent(id)
   return { id, resent: false, reason: found ? 'no_endpoint' : 'not_found' }
-}
-
-/** A line on a terminal that counts, for work that takes longer than people like to wait. */
-function showProgress(total: number): { at: (done: number) => void; end: () => void } {
-  const begun = performance.now()
-  let shown = false
-  return {
-    at(done) {
-      if (!process.stderr.isTTY || performance.now() - begun < QUIET_MS) return
-      process.stderr.write(`\rresending ${done} of ${total}`)
-      shown = true
-    },
-    end() {
-      // Erases the line.
-      if (shown) process.stderr.write('\r\x1b[K')
-    },
-  }
 }

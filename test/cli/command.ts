@@ -23,8 +23,8 @@ export type Installation = {
   json: (...args: string[]) => Promise<{ code: number; document: Json }>
   /** Its database, opened beside whatever else has it open. */
   store: () => Store
-  /** `pinbridge serve` until it is ready. */
-  serve: () => Promise<void>
+  /** `pinbridge serve` until it is ready; resolves to where it listens. */
+  serve: () => Promise<string>
   close: () => Promise<void>
 }
 
@@ -77,6 +77,9 @@ export function installation(): Installation {
         })
         void ended.then((code) => reject(new Error(`ended with ${code}: ${text}`)))
       })
+      const served = text.split('\n').find((line) => line.includes('"msg":"HTTP is served"')) ?? ''
+      const { host, port } = JSON.parse(served) as { host: string; port: number }
+      return `http://${host}:${port}`
     },
     async close() {
       for (const cleanup of cleanups.reverse()) await cleanup()

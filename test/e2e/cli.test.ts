@@ -113,7 +113,16 @@ describe('the command', () => {
   test('tells how it is used', async () => {
     const { code, stdout } = await pinbridge(['--help'])
     expect(code).toBe(0)
-    for (const word of ['serve', 'demo', 'account', 'number', 'deliveries', 'doctor', 'config/example.yaml'])
+    for (const word of [
+      'serve',
+      'demo',
+      'account',
+      'number',
+      'pins',
+      'deliveries',
+      'doctor',
+      'config/example.yaml',
+    ])
       expect(stdout).toContain(word)
   })
 
@@ -164,7 +173,13 @@ describe('the command', () => {
     [['account', 'add', '--name', 'x', '--webhook', 'https://u:p@a.example'], 'found credentials'],
     [['account', 'add', '--name', 'x', '--webhook', 'https://10.0.0.1/'], 'found another kind of address'],
     [['number', 'add', '--account', 'x'], "missing required argument 'number'"],
-    [['number', 'add', '1', '--account', 'x', '--flow', 'magic'], 'Allowed choices are masking.'],
+    [['number', 'add', '1', '--account', 'x', '--flow', 'magic'], 'Allowed choices are masking, pin-line.'],
+    [['number', 'add', '1', '--account', 'x', '--db', '7'], 'with --flow pin-line only'],
+    [['number', 'add', '1', '--account', 'x', '--flow', 'pin-line', '--db', '0'], '1 to 9999'],
+    [['number', 'add', '1', '--account', 'x', '--flow', 'pin-line', '--db', '10000'], '1 to 9999'],
+    [['account', 'token', '--dialect', 'greenpin'], "missing required argument 'sid'"],
+    [['account', 'token', 'x'], "required option '--dialect <name>' not specified"],
+    [['account', 'token', 'x', '--dialect', 'sip'], 'Allowed choices are greenpin, stealthnet.'],
   ])('used wrongly, %j, ends with 64', async (args, message) => {
     const { code, document } = await json(args)
     expect([code, document]).toEqual([
@@ -212,6 +227,7 @@ describe('account', () => {
     expect(code).toBe(0)
     const word = (label: string) => new RegExp(`${label} +(\\S+)`).exec(stdout)?.[1] ?? ''
     const [sid, key, token] = [word('account sid'), word('API key'), word('API token')]
+    const [uid, pinsToken] = [word('Simple PINs uid'), word('Simple PINs token')]
     expect(sid).toMatch(/^acme-ltd-[a-z0-9]{4}$/)
     expect(word('webhook secret')).toMatch(/^whsec_/)
 
@@ -222,10 +238,16 @@ describe('account', () => {
       expect(login?.account.sid).toBe(sid)
       expect(login?.secretHash).toBe(createHash('sha256').update(token).digest('hex'))
     }
+    expect(uid).toBe(sid)
+    expect(await store.findLogin('stealthnet', uid)).toMatchObject({
+      account: { sid },
+      secretHash: createHash('sha256').update(pinsToken).digest('hex'),
+    })
     for (const name of readdirSync(data))
-      expect(readFileSync(path.join(data, name)).includes(token)).toBe(false)
+      for (const secret of [token, pinsToken])
+        expect(readFileSync(path.join(data, name)).includes(secret)).toBe(false)
     const list = await pinbridge(['account', 'list', '--json'])
-    for (const secret of [token, word('webhook secret')]) expect(list.stdout).not.toContain(secret)
+    for (const secret of [token, pinsToken, word('webhook secret')]) expect(list.stdout).not.toContain(secret)
   })
 
   test('add keeps what was chosen', async () => {
@@ -267,7 +289,10 @@ describe('account', () => {
           },
         }),
       },
-      credentials: { greenpin: { sid: 'koeln_1', key: expect.any(String), token: expect.any(String) } },
+      credentials: {
+        greenpin: { sid: 'koeln_1', key: expect.any(String), token: expect.any(String) },
+        stealthnet: { uid: 'koeln_1', token: expect.any(String) },
+      },
       webhookSecret: expect.stringMatching(/^whsec_/),
     })
   })
@@ -324,6 +349,24 @@ describe('number add', () => {
 
     const again = await json(['number', 'add', '+91 80 1234 5678', '--account', 'acme'])
     expect([again.code, again.document]).toMatchObject([1, { error: { code: 'number_taken' } }])
+  })
+
+  test('with the flow pin-line: the callers key PINs of a database', async () => {
+    await addAccount('--sid', 'acme')
+    const line = ['--account', 'acme', '--flow', 'pin-line']
+    const [first, seventh] = [
+      await json(['number', 'add', '080 1234 5678', ...line]),
+      await json(['number', 'add', '080 1234 5679', ...line, '--db', '7']),
+    ]
+    const shown = { account: 'acme', flow: 'pin-line' }
+    expect(first.document).toEqual({ number: { number: '+918012345678', ...shown, database: 1 } })
+    expect(seventh.document).toEqual({ number: { number: '+918012345679', ...shown, database: 7 } })
+    const store = openSqlite(path.join(data, 'pinbridge.db'))
+    cleanups.push(() => store.close())
+    expect((await store.findNumber('+918012345678'))?.number).toMatchObject({ flow: 'pin-line', database: 1 })
+    expect((await store.findNumber('+918012345679'))?.number).toMatchObject({ flow: 'pin-line', database: 7 })
+    const { stdout } = await pinbridge(['number', 'add', '080 1234 5680', ...line])
+    expect(stdout).toContain('is answered by pin-line with the PINs of database 1')
   })
 
   test('refuses what is no number and who is no account', async () => {
@@ -473,17 +516,19 @@ describe('doctor', () => {
     chmodSync(path.join(data, 'secrets.json'), 0o644)
     const file = path.join(data, 'pinbridge.db')
     writeFileSync(file, readFileSync(file).fill(0x5a, 4096, 8192))
-    const env = { ...HTTP_ONLY, PINBRIDGE_HTTP_HOST: '0.0.0.0', PINBRIDGE_WEBHOOK_PRIVATE: 'true' }
+    const open = { PINBRIDGE_HTTP_HOST: '0.0.0.0', PINBRIDGE_AGI_HOST: '0.0.0.0', PINBRIDGE_AGI_PORT: '4573' }
+    const env = { ...HTTP_ONLY, ...open, PINBRIDGE_WEBHOOK_PRIVATE: 'true' }
     const { code, checks } = await doctor(env)
     expect(code).toBe(1)
     expect(states(checks)).toEqual({
       ...{ Node: 'ok', SQLite: 'ok', 'HTTP port': 'ok', Asterisk: 'ok' },
       ...{ 'data folder': 'warn', webhooks: 'warn', 'HTTP exposure': 'warn' },
+      ...{ 'FastAGI exposure': 'warn' },
       ...{ secrets: 'fail', database: 'fail' },
     })
     const { stdout } = await pinbridge(['doctor'], env)
     expect(stdout).toMatch(/^warn {2}data folder: .*, mode 755\n {6}Others can look into it.*: chmod 700 /m)
-    expect(stdout).toMatch(/\n2 of 9 failed\.\n$/)
+    expect(stdout).toMatch(/\n2 of 10 failed\.\n$/)
   })
 
   describe('asks an Asterisk', () => {
