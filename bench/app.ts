@@ -11,26 +11,37 @@ const CLI = path.resolve(import.meta.dirname, '../src/cli.ts')
 const READY_MS = 30_000
 
 /** Starts it on a data folder whose store is filled. `profile` is a folder for V8's CPU profile, written at the end. */
-export async function startApp(
+export function startApp(
   data: string,
   port: number,
   ari: { url: string; password: string },
   profile: string | undefined,
 ): Promise<App> {
+  const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(profile)}`]
+  return start(data, port, profiling, {
+    PINBRIDGE_ARI_URL: ari.url,
+    PINBRIDGE_ARI_USER: 'pinbridge',
+    PINBRIDGE_ARI_PASSWORD: ari.password,
+    PINBRIDGE_WEBHOOK_PRIVATE: 'true',
+  })
+}
+
+/** Starts it without calls, on a data folder whose store is filled. */
+export function serveStore(data: string, port: number): Promise<App> {
+  return start(data, port, [], { PINBRIDGE_ASTERISK: 'none' })
+}
+
+async function start(data: string, port: number, options: string[], env: NodeJS.ProcessEnv): Promise<App> {
   const log = path.join(data, 'app.log')
   const output = openSync(log, 'a')
-  const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(profile)}`]
-  const child = spawn(process.execPath, [...profiling, CLI, 'serve'], {
+  const child = spawn(process.execPath, [...options, CLI, 'serve'], {
     stdio: ['ignore', output, output],
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       PINBRIDGE_DATA: data,
       PINBRIDGE_HTTP_PORT: String(port),
-      PINBRIDGE_ARI_URL: ari.url,
-      PINBRIDGE_ARI_USER: 'pinbridge',
-      PINBRIDGE_ARI_PASSWORD: ari.password,
-      PINBRIDGE_WEBHOOK_PRIVATE: 'true',
+      ...env,
     },
   })
   const ended = once(child, 'exit')

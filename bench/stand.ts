@@ -114,7 +114,8 @@ async function untilQuiet({ url, password }: { url: string; password: string }):
   }
 }
 
-async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+/** A port of loopback that nobody has at this moment. */
+export async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
   if (kind === 'udp') {
     const socket = createSocket('udp4').bind(randomInt(10_000, 20_000), HOST)
     await once(socket, 'listening')
