@@ -32,9 +32,10 @@ module.exports = {
     only('store', '^src/store/', ['^src/store/', '^src/engine/', npm('better-sqlite3'), node]),
     only('dialects', '^src/api/dialects/([^/]+)/', [
       '^src/engine/',
-      '^src/api/(login|fields|links|door)\\.ts$',
+      '^src/api/(login|fields|links|door|bodies)\\.ts$',
       '^src/api/dialects/$1/',
       npm('express', 'zod', 'zod-openapi'),
+      '^(node:)?stream(/|$)',
       node,
     ]),
     only('api', '^src/api/[^/]+\\.ts$', [
@@ -46,9 +47,17 @@ module.exports = {
     only('flows', '^src/calls/flows/', [
       '^src/engine/',
       '^src/calls/call\\.ts$',
-      '^src/calls/flows/ask-pin\\.ts$',
+      '^src/calls/flows/(ask-pin|connect)\\.ts$',
     ]),
     only('calls', '^src/calls/[^/]+\\.ts$', ['^src/calls/', '^src/engine/', npm('ws', 'pino'), node]),
+    only('agi', '^src/agi/', [
+      '^src/agi/',
+      '^src/engine/',
+      '^src/calls/(call|deferred|digits|prompts|voice)\\.ts$',
+      '^src/calls/flows/ask-pin\\.ts$',
+      npm('pino'),
+      node,
+    ]),
     only('webhooks', '^src/webhooks/', [
       '^src/webhooks/',
       '^src/engine/',

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import type { Logger } from 'pino'
 import { v7 as newId } from 'uuid'
+import { serveAgi } from './agi/server.ts'
+import { guessAlarm } from './alarm.ts'
 import { dialects } from './api/dialects/index.ts'
 import { createApi, listen } from './api/server.ts'
 import { startAsterisk, type AsteriskSettings, type LocalAsterisk } from './asterisk.ts'
@@ -49,9 +51,10 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
   const delivery = deliver(config, ctx, links, log, onError)
   parts.defer(() => delivery.stop())
   const folder = recordingsFolder(config)
-  for (const work of [() => sweepStore(ctx, delivery), () => sweepRecordings(ctx, folder)]) {
-    const sweeper = startLoop(work, { now: ctx.now, onError })
-    parts.defer(() => sweeper.stop())
+  const sweeps = [() => sweepStore(ctx, delivery), () => sweepRecordings(ctx, folder)]
+  for (const work of [...sweeps, guessAlarm(ctx, log)]) {
+    const loop = startLoop(work, { now: ctx.now, onError })
+    parts.defer(() => loop.stop())
   }
 
   const calls: { door?: CallDoor } = {}
@@ -61,6 +64,7 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
     ready: () => readiness(config, store, calls.door),
     refusedReceiver: (url) => whyRefused(url, config.webhooks),
     recordings: { folder, key },
+    pins: { range: config.pins.range, contexts: config.pins.contexts ?? [] },
   })
   const server = await listen(api, config.http)
   server.on('error', onError)
@@ -80,6 +84,14 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
       // Unconnected, we do not know who is still there.
       return door.connected() ? store.touch(ctx.now()) : undefined
     })
+  }
+
+  const { host, port } = config.fastagi
+  if (port !== undefined) {
+    const options = { ctx, log, host, port, digits: config.digits, country: config.sip.country }
+    const agi = await serveAgi(options)
+    parts.defer(() => agi.stop(GRACE_MS))
+    log.info({ host, port: agi.port }, 'FastAGI is served')
   }
 
   const running = parts.move()
@@ -141,6 +153,7 @@ async function startCalls(config: Config, secrets: Secrets, ctx: Context, log: L
     ctx,
     application,
     digits: config.digits,
+    contexts: config.pins.contexts ?? [],
     country: config.sip.country,
     log,
     onDisconnect: () => own?.revive(),

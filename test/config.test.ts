@@ -54,6 +54,8 @@ describe('defaults', () => {
         dtmf: 'auto',
       },
       digits: { firstMs: 8000, nextMs: 4000, totalMs: 30000 },
+      pins: { range: 1_000_000 },
+      fastagi: { host: '127.0.0.1' },
       webhooks: { allowPrivate: false },
       log: { level: 'info' },
     })
@@ -391,9 +393,11 @@ describe('what people read about the settings', () => {
     const { ariUrl, ariUser, ariPassword, recordings, ...asterisk } = inUse.asterisk
     const { publicUrl, ...http } = inUse.http
     const { trunkMatch, mediaAddress, externalAddress, country, ...sip } = inUse.sip
-    expect({ ...inUse, http, asterisk, sip }).toEqual(load(''))
+    const { contexts, ...pins } = inUse.pins
+    const { port, ...fastagi } = inUse.fastagi
+    expect({ ...inUse, http, asterisk, sip, pins, fastagi }).toEqual(load(''))
     const optional = [publicUrl, ariUrl, ariUser, ariPassword, recordings, trunkMatch, mediaAddress]
-    expect([...optional, externalAddress, country]).not.toContain(undefined)
+    expect([...optional, externalAddress, country, contexts, port]).not.toContain(undefined)
     for (const { env } of rows) expect(example).toContain(env)
   })
 })

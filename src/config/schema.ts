@@ -56,6 +56,10 @@ const rtpPorts = text((value) => /^\d{4,5}-\d{4,5}$/.test(value))
   })
   .refine(({ first, last }) => first >= 1024 && isPort(last) && last - first >= 3, { error: '' })
 
+const contexts = text((value) =>
+  value.split(',').every((name) => /^[\w-]{1,79}$/.test(name.trim())),
+).transform((value) => Object.freeze(value.split(',').map((name) => name.trim())))
+
 /** What each setting may be. The defaults are in the table of settings.ts. */
 export const SCHEMA = z.strictObject({
   data: text((value) => value !== ''),
@@ -89,6 +93,8 @@ export const SCHEMA = z.strictObject({
   digits: z
     .strictObject({ firstMs: whole(500, 60_000), nextMs: whole(500, 60_000), totalMs: whole(500, 300_000) })
     .readonly(),
+  pins: z.strictObject({ range: whole(1, 10_000_000), contexts: contexts.optional() }).readonly(),
+  fastagi: z.strictObject({ host: ip, port: whole(0, 65_535).optional() }).readonly(),
   webhooks: z.strictObject({ allowPrivate: flag }).readonly(),
   log: z
     .strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']) })

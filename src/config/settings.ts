@@ -25,6 +25,10 @@ const TABLE = `
 | digits.firstMs | PINBRIDGE_DIGITS_FIRST_MS | 8000 | milliseconds, 500 to 60000 | Wait for the first key after a prompt |
 | digits.nextMs | PINBRIDGE_DIGITS_NEXT_MS | 4000 | milliseconds, 500 to 60000 | Wait for each further key |
 | digits.totalMs | PINBRIDGE_DIGITS_TOTAL_MS | 30000 | milliseconds, 500 to 300000 | Wait for all keys of one input |
+| pins.range | PINBRIDGE_PIN_RANGE | 1000000 | PINs, 1 to 10000000 | Most PINs that one write-pins or delete-pins may name |
+| pins.contexts | PINBRIDGE_PIN_CONTEXTS | | names of contexts, comma-separated | Contexts of your dialplan to which accounts may send callers whose PIN was right, at any extension there; none unless named |
+| fastagi.host | PINBRIDGE_AGI_HOST | 127.0.0.1 | IP address of this machine | Where FastAGI listens; it asks for no password, so keep it private |
+| fastagi.port | PINBRIDGE_AGI_PORT | | TCP port, 0 to 65535 | Port of FastAGI, commonly 4573; nothing listens unless it is set, and 0 takes a free one |
 | webhooks.allowPrivate | PINBRIDGE_WEBHOOK_PRIVATE | false | true or false | Deliver events to private and loopback addresses too |
 | log.level | PINBRIDGE_LOG_LEVEL | info | trace, debug, info, warn, error, fatal or silent | Least important line that is logged |
 `
