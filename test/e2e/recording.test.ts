@@ -51,12 +51,28 @@ function likeness(a: Int16Array, b: Int16Array, from: number): number {
   return (ab - (sumA * sumB) / a.length) / (spread || 1)
 }
 
-/** How well `part` fits into `whole` at its best place. */
+/**
+ * How well `part` fits into `whole`, quarter of a second by quarter of a second, each at its best place: what most of them
+ * reach. Asterisk leaves out a packet, or says one twice, when the machine is late; all that follows is shifted by that.
+ */
 function contains(whole: Int16Array, part: Int16Array): number {
-  let best = 0
-  for (let from = 0; from + part.length <= whole.length; from++)
-    best = Math.max(best, likeness(part, whole, from))
-  return best
+  const length = SAMPLES_A_SECOND / 4
+  const best: number[] = []
+  for (let at = 0; at + length <= part.length; at += length) {
+    const piece = part.subarray(at, at + length)
+    if (loudness(piece) < loudness(part) / 4) continue // silence is like nothing
+    let most = 0
+    for (let from = 0; from + length <= whole.length; from++)
+      most = Math.max(most, likeness(piece, whole, from))
+    best.push(most)
+  }
+  expect(best.length).toBeGreaterThan(3)
+  return best.sort((a, b) => a - b)[Math.floor(best.length / 2)] ?? 0
+}
+
+/** Root mean square. */
+function loudness(sound: Int16Array): number {
+  return Math.sqrt(sound.reduce((sum, sample) => sum + sample * sample, 0) / sound.length)
 }
 
 /** How long the two were joined, in seconds, by the clock of Asterisk and the eyes of somebody else. */
@@ -159,14 +175,20 @@ test('the announcement is heard by both, and is in the recording', async () => {
   caller.hangUp()
   await caller.ended
   await stage().settled()
-  const prompt = samples(readFileSync(path.join(import.meta.dirname, '../../sounds/en/call-recorded.wav')))
+  const soundOfPrompt = (name: string) =>
+    samples(readFileSync(path.join(import.meta.dirname, `../../sounds/en/${name}.wav`)))
+  const prompt = soundOfPrompt('call-recorded')
   for (const n of [0, 1]) {
     const file = path.join(stage().recordings, `heard-${n}.wav`)
-    expect(contains(samples(readFileSync(file)), prompt)).toBeGreaterThan(0.6)
+    // A channel is gone a moment before its recording is whole.
+    await until(() => void samples(readFileSync(file)))
+    expect(contains(samples(readFileSync(file)), prompt)).toBeGreaterThan(0.5)
     rmSync(file)
   }
-  // Bob's phone plays back what it hears: its echo is in there as well.
-  expect(contains(await recordingTold(), prompt)).toBeGreaterThan(0.6)
+  // Bob's phone plays back what it hears: its echo is in there as well, and leaves 0.7 of the likeness.
+  const recorded = await recordingTold()
+  expect(contains(recorded, prompt)).toBeGreaterThan(0.5)
+  expect(contains(recorded, soundOfPrompt('try-later'))).toBeLessThan(0.45)
 }, 60_000)
 
 test.each(['the caller', 'the other party'])(
