@@ -32,7 +32,7 @@ module.exports = {
     only('store', '^src/store/', ['^src/store/', '^src/engine/', npm('better-sqlite3'), node]),
     only('dialects', '^src/api/dialects/([^/]+)/', [
       '^src/engine/',
-      '^src/api/(login|fields|links|door|bodies)\\.ts$',
+      '^src/api/(login|fields|links|door|bodies|openapi)\\.ts$',
       '^src/api/dialects/$1/',
       npm('express', 'zod', 'zod-openapi'),
       '^(node:)?stream(/|$)',
@@ -41,7 +41,7 @@ module.exports = {
     only('api', '^src/api/[^/]+\\.ts$', [
       '^src/api/',
       '^src/engine/',
-      npm('express', 'express-serve-static-core', 'helmet', 'pino'),
+      npm('express', 'express-serve-static-core', 'helmet', 'pino', 'zod', 'zod-openapi'),
       node,
     ]),
     only('flows', '^src/calls/flows/', [

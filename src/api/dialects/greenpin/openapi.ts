@@ -1,11 +1,6 @@
 import * as z from 'zod'
-import {
-  createDocument,
-  type CreateDocumentOptions,
-  type ZodOpenApiObject,
-  type ZodOpenApiOperationObject,
-  type ZodOpenApiPathsObject,
-} from 'zod-openapi'
+import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
+import { documentOf } from '../../openapi.ts'
 import {
   bulkAnswer,
   byStatus,
@@ -160,38 +155,22 @@ function webhooks() {
   return Object.fromEntries(entries) as Record<string, { post: ZodOpenApiOperationObject }>
 }
 
-/** Puts back the examples of what is transformed when it is read: zod fears that they are of the result. Ours are as sent. */
-const withExamples: NonNullable<CreateDocumentOptions['override']> = ({ zodSchema, jsonSchema }) => {
-  const { examples } = z.globalRegistry.get(zodSchema) ?? {}
-  if (examples && jsonSchema.$ref === undefined) jsonSchema.examples = examples
-}
-
-let made: object | undefined
-
-/** The OpenAPI 3.1 document, made once from the schemas that requests are read with. */
-export function openapi(): object {
-  made ??= make()
-  return made
-}
-
-function make(): object {
-  const document: ZodOpenApiObject = {
-    openapi: '3.1.1',
-    info: {
-      title: 'GreenPin',
-      version: '1',
-      description: 'Two parties call each other through virtual numbers, by PIN; neither sees the other.',
-    },
-    servers: [{ url: '/' }],
-    security: [{ basic: [] }],
-    paths: {
-      '/v1/tenants/{sid}/greenpin': all(),
-      '/v1/tenants/{sid}/greenpin/{greenpin_id}': one('Greenpin'),
-      '/v1/tenants/{sid}/greenvn/{greenpin_id}': one('Greenvn'),
-      '/v1/tenants/{sid}/settings': settings(),
-    },
-    webhooks: webhooks(),
-    components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' } } },
-  }
-  return createDocument(document, { override: withExamples })
-}
+/** The OpenAPI 3.1 document of the dialect. */
+export const openapi = documentOf(() => ({
+  openapi: '3.1.1',
+  info: {
+    title: 'GreenPin',
+    version: '1',
+    description: 'Two parties call each other through virtual numbers, by PIN; neither sees the other.',
+  },
+  servers: [{ url: '/' }],
+  security: [{ basic: [] }],
+  paths: {
+    '/v1/tenants/{sid}/greenpin': all(),
+    '/v1/tenants/{sid}/greenpin/{greenpin_id}': one('Greenpin'),
+    '/v1/tenants/{sid}/greenvn/{greenpin_id}': one('Greenvn'),
+    '/v1/tenants/{sid}/settings': settings(),
+  },
+  webhooks: webhooks(),
+  components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' } } },
+}))

@@ -1,10 +1,6 @@
 import * as z from 'zod'
-import {
-  createDocument,
-  type CreateDocumentOptions,
-  type ZodOpenApiOperationObject,
-  type ZodOpenApiResponsesObject,
-} from 'zod-openapi'
+import type { ZodOpenApiOperationObject, ZodOpenApiResponsesObject } from 'zod-openapi'
+import { documentOf } from '../../openapi.ts'
 import { jsonAnswers } from './answer-schema.ts'
 import { ACTIONS, type ActionName } from './schema.ts'
 
@@ -87,36 +83,22 @@ function operation(method: 'get' | 'post'): ZodOpenApiOperationObject {
   }
 }
 
-/** Puts back the examples of what is transformed when it is read: zod fears that they are of the result. Ours are as sent. */
-const withExamples: NonNullable<CreateDocumentOptions['override']> = ({ zodSchema, jsonSchema }) => {
-  const { examples } = z.globalRegistry.get(zodSchema) ?? {}
-  if (examples && jsonSchema.$ref === undefined) jsonSchema.examples = examples
-}
-
-let made: object | undefined
-
-/** The OpenAPI 3.1 document, made once from the schemas that requests are read with. */
-export function openapi(): object {
-  made ??= createDocument(
-    {
-      openapi: '3.1.1',
-      info: {
-        title: 'Simple PINs',
-        version: '1',
-        description: 'Databases of PINs that callers key, with a limit of different callers to a PIN.',
-      },
-      servers: [{ url: '/' }],
-      security: [{ uid: [], token: [] }, { basic: [] }],
-      paths: { '/simple-pins/': { get: operation('get'), post: operation('post') } },
-      components: {
-        securitySchemes: {
-          uid: { type: 'apiKey', in: 'query', name: 'uid' },
-          token: { type: 'apiKey', in: 'query', name: 'token' },
-          basic: { type: 'http', scheme: 'basic' },
-        },
-      },
+/** The OpenAPI 3.1 document of the dialect. */
+export const openapi = documentOf(() => ({
+  openapi: '3.1.1',
+  info: {
+    title: 'Simple PINs',
+    version: '1',
+    description: 'Databases of PINs that callers key, with a limit of different callers to a PIN.',
+  },
+  servers: [{ url: '/' }],
+  security: [{ uid: [], token: [] }, { basic: [] }],
+  paths: { '/simple-pins/': { get: operation('get'), post: operation('post') } },
+  components: {
+    securitySchemes: {
+      uid: { type: 'apiKey', in: 'query', name: 'uid' },
+      token: { type: 'apiKey', in: 'query', name: 'token' },
+      basic: { type: 'http', scheme: 'basic' },
     },
-    { override: withExamples },
-  )
-  return made
-}
+  },
+}))
