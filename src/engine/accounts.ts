@@ -1,7 +1,8 @@
+import { type CardSettings, DEFAULT_CARD_SETTINGS } from './card-settings.ts'
 import type { EventType } from './events.ts'
 
 /** In which vendor's words a credential speaks. */
-export type Dialect = 'greenpin' | 'stealthnet'
+export type Dialect = 'greenpin' | 'stealthnet' | '42com' | 'mor'
 
 /** How the other party's numbers are rung: one after another, or together with the first answer winning. */
 export type RingStrategy = 'in_turn' | 'all'
@@ -37,6 +38,8 @@ export type AccountSettings = {
   keepRecordingsMs: number
   /** Where each event is POSTed; an event without a receiver is not kept for delivery. */
   endpoints: Partial<Record<EventType, string>>
+  /** Of its prepaid cards. */
+  cards: CardSettings
 }
 
 /** The API customer who owns numbers, allocations and later cards. */
@@ -50,8 +53,31 @@ export type Account = {
   webhookSecret: string
 }
 
-/** A way to log in. The secret itself is shown once and never kept. */
-export type Credential = { dialect: Dialect; user: string; accountId: string; secretHash: string }
+/**
+ * A way to log in. The secret is shown once. Kept is its hash, or where a dialect signs with the secret and sends it never
+ * (`42com`, `mor`), what it signs with: whoever reads the database could sign too.
+ */
+export type Credential = {
+  dialect: Dialect
+  user: string
+  accountId: string
+  secretHash: string
+} & Partial<LoginScope>
+
+/** What a login is for, beyond its account. */
+export type LoginScope = {
+  /** The card that this user talks about when no other is named: 42com's "current user"; undefined: none. */
+  cardId: number | undefined
+  /** What MOR's user of this name may do; undefined: everything. */
+  role: Role | undefined
+}
+
+/**
+ * MOR's kinds of user. `admin` may do everything, an `accountant` sees cards, one of the others without their PINs or not at all;
+ * a `user` may not use the API.
+ */
+export const ROLES = ['admin', 'accountant', 'accountant-no-pins', 'accountant-no-cards', 'user'] as const
+export type Role = (typeof ROLES)[number]
 
 const DAY_MS = 86_400_000
 
@@ -75,6 +101,7 @@ export const DEFAULT_SETTINGS: AccountSettings = {
   announceRecording: false,
   keepRecordingsMs: 30 * DAY_MS,
   endpoints: {},
+  cards: DEFAULT_CARD_SETTINGS,
 }
 
 /** A number that callers dial, and the flow that answers it. */
@@ -86,5 +113,5 @@ export type VirtualNumber = {
   database?: number | undefined
 }
 
-export const FLOW_NAMES = ['masking', 'pin-line'] as const
+export const FLOW_NAMES = ['masking', 'pin-line', 'calling-card'] as const
 export type FlowName = (typeof FLOW_NAMES)[number]

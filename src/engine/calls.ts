@@ -14,7 +14,8 @@ export type DialStatus = 'completed' | 'busy' | 'no-answer' | 'failed' | 'cancel
  *    |                  |                     |
  *    +---------------- ended <----------------+
  *
- * The row is written before the action it names, so that a restarted application knows what it left behind.
+ * A caller on a card goes back to `ivr` after a talk, or where nobody answered, and may call somebody else. The row is
+ * written before the action it names, so that a restarted application knows what it left behind.
  */
 export type CallState = 'ivr' | 'ringing' | 'talking' | 'ended'
 
@@ -112,6 +113,16 @@ export async function callAnswered(
     state: 'talking',
     answeredAt,
     recordedUntil,
+  }))
+}
+
+/** Writes down that the caller has nobody at the other end any more, and may be connected to somebody else. */
+export async function callIdle(ctx: Context, callId: string): Promise<void> {
+  await change(ctx, callId, (call) => ({
+    ...call,
+    state: 'ivr',
+    ringingAt: undefined,
+    toChannelId: undefined,
   }))
 }
 

@@ -15,6 +15,12 @@ export type RefusalCode =
   | 'no_free_pin'
   | 'number_taken'
   | 'no_such_flow'
+  | 'duplicate_card'
+  | 'card_not_usable'
+  | 'no_money'
+  | 'no_rate'
+  | 'not_allowed_destination'
+  | 'too_many_calls'
 
 /** A business "no". Everything else that is thrown is a bug. */
 export class Refusal extends Error {

@@ -64,7 +64,15 @@ export type AllocationEnded = Common & {
   usage: Usage
 }
 
+/** A text message is wanted for somebody, from whatever gateway the account has. */
+export type SmsRequested = Common & {
+  type: 'sms.requested'
+  /** E.164. */
+  to: string
+  text: string
+}
+
 /** Everything the engine tells the outside. One line here per webhook a client can receive. */
-export type Event = CallCompleted | CallerVerified | CallerRefused | AllocationEnded
+export type Event = CallCompleted | CallerVerified | CallerRefused | AllocationEnded | SmsRequested
 
 export type EventType = Event['type']

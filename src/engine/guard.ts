@@ -23,9 +23,9 @@ export const SCOPES: readonly Scope[] = ['caller', 'place', 'way']
 
 /**
  * Who keys a PIN where. The names are opaque; an account's callers and places are its own. No caller: a client that names
- * nobody, and may have many visitors.
+ * nobody, and may have many visitors. No way: a client of which it is known who it is, and who pays as a caller.
  */
-export type Guesser = Record<Exclude<Scope, 'caller'>, string> & { caller: string | undefined }
+export type Guesser = { caller: string | undefined; place: string; way: string | undefined }
 
 /** The name of somebody who keys PINs of an account. `key`: as uses have it. */
 export function callerName(accountId: string, key: string): string {
@@ -45,9 +45,18 @@ export function databasePlace(accountId: string, number: number): string {
 /** The way in of those who call: there is one trunk. */
 export const TRUNK = 'trunk'
 
-/** The way in of an account's HTTP clients. */
-export function clientWay(accountId: string): string {
-  return `api ${accountId}`
+/** What HTTP clients send PINs of. */
+const SENT = ['pins', 'cards', 'vouchers'] as const
+export type SentPins = (typeof SENT)[number]
+
+/** The way in of an account's HTTP clients; one for each kind of PINs, so that none of them uses up another's. */
+export function clientWay(accountId: string, what: SentPins): string {
+  return `api ${accountId} ${what}`
+}
+
+/** Those of them all. */
+export function clientWays(accountId: string): string[] {
+  return SENT.map((what) => clientWay(accountId, what))
 }
 
 /** The way in of those who are in somebody's own dialplan. */
@@ -81,6 +90,11 @@ const LONGEST_LOCK_MS = DAY_MS
 export const RISK_A_DAY = 0.01
 /** Wrong PINs that strangers have on any one day wherever PINs are too few or too short for that risk. */
 export const LEAST_A_DAY = 10
+
+/** How many wrong PINs strangers have on any one day in a place where so many PINs of this length are good. */
+export function strangersADay(pinLength: number, pins: number): number {
+  return Math.max(Math.floor((RISK_A_DAY * 10 ** pinLength) / Math.max(pins, 1)), LEAST_A_DAY)
+}
 
 /** Wrong PINs on one way in, such as a trunk: a thousand at once, ten thousand more a day. */
 const WAY_BURST = 1_000

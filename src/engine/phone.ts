@@ -6,12 +6,11 @@ import {
 } from 'libphonenumber-js/max'
 import type { AccountSettings } from './accounts.ts'
 import { Refusal } from './errors.ts'
+import { isPaidByCaller } from './paid-numbers.ts'
 
 /** What a client may write between the digits. All else, letters and extensions too, makes it no number. */
 const WRITTEN = /^\+?[\d ().-]{3,40}$/
 const E164 = /^\+[1-9]\d{6,14}$/
-/** With its `+`. */
-const SHORTEST_E164 = 8
 
 /**
  * A number as a client of the account writes it -> E.164, rebuilt from its digits.
@@ -37,9 +36,6 @@ export function virtualNumber(raw: string, country: string): string {
   return number
 }
 
-/** Satellite, global and international premium-rate networks (ITU-T E.164 assigned country codes). */
-const GLOBAL_NETWORKS = /^\+(870|878|881|882|883|888|979)/
-
 /**
  * Whether the account's settings let this E.164 number be called: its own country, or any where it says so. Never one at
  * which whoever answers is paid for it: callers get into a party by PIN, and are rung from then on.
@@ -57,20 +53,43 @@ export function mayBeRung(
   return phone.country ? phone.country === home : phone.countryCallingCode === getCountryCallingCode(home)
 }
 
-/** Also with more digits than it has: networks connect at the last one that they need. */
-function isPaidByCaller(e164: string): boolean {
-  if (GLOBAL_NETWORKS.test(e164)) return true
-  for (let length = e164.length; length >= SHORTEST_E164; length--) {
-    const type = parse(e164.slice(0, length))?.getType()
-    if (type === 'PREMIUM_RATE' || type === 'SHARED_COST') return true
-    if (type !== undefined && length === e164.length) return false
+/**
+ * A number as somebody keys it, or writes it down to be called for money -> E.164; undefined when it is none, or could be two.
+ * Understood: `+`; `00`, or the prefix by which one calls abroad from the country (`011` in North America); national with its
+ * trunk prefix, or without where the plan of the country writes it without; anything else that is a number abroad if only it
+ * had its `+`. So `49179…` is German in Germany, where nobody leaves a trunk prefix out.
+ */
+export function keyedNumber(raw: string, country: string): string | undefined {
+  if (!WRITTEN.test(raw)) return undefined
+  const digits = raw.replaceAll(/\D/g, '')
+  if (raw.startsWith('+')) return canonical(parse(`+${digits}`))
+  const home = national(digits, country)
+  if (digits.startsWith('00')) {
+    // `0011 44…` is British in Australia, and nobody's elsewhere.
+    const written = parse(`+${digits.slice(2)}`)
+    return canonical(home?.isValid() && !written?.isValid() ? home : written)
   }
-  return false
+  // No number of E.164 begins with 0.
+  if (digits.startsWith('0') || (home?.isValid() && isWrittenSo(home, digits))) return canonical(home)
+  const abroad = parse(`+${digits}`)
+  return abroad?.isValid() ? canonical(abroad) : undefined
+}
+
+/** Whether its plan writes the number like this, with or without a trunk prefix that may be left out. */
+function isWrittenSo(phone: PhoneNumber, digits: string): boolean {
+  return [true, false].some(
+    (nationalPrefix) => phone.format('NATIONAL', { nationalPrefix }).replaceAll(/\D/g, '') === digits,
+  )
 }
 
 /**
  * The caller as SIP tells it -> E.164; undefined for anonymous, withheld, internal and hostile ones.
  * `+44…`, `0044…`, `07…`, `44…`, with spaces, `tel:`, `;user=phone` and `%2B` are one and the same caller.
+ *
+ * Many trunks leave out the `+`, and some the trunk prefix. Digits with neither that could be both are those of the own country
+ * with its code, where they begin with that and are a valid number then (`4915112345678` in Germany); else a national number
+ * without its trunk prefix, where that is valid (`442079460000` in Germany, whose plan knows such long numbers); else a number
+ * abroad. Two Italian numbers in a thousand read as the other: `3905787155` is a mobile of Italy, and a landline of it too.
  */
 export function callerNumber(raw: string, country: string): string | undefined {
   return fromSip(raw, country)
@@ -98,11 +117,17 @@ function fromSip(raw: string, country: string | undefined): string | undefined {
   const digits = written.replaceAll(/\D/g, '')
   if (written.startsWith('+') || digits.startsWith('00')) return international(digits)
   const home = national(digits, country)
-  if (home?.isValid()) return canonical(home)
-  // Many trunks leave out the `+`.
   const abroad = parse(`+${digits}`)
+  if (abroad?.isValid() && beginsWithCodeOf(country, digits)) return canonical(abroad)
+  if (home?.isValid()) return canonical(home)
   if (abroad?.isValid()) return canonical(abroad)
   return canonical(home) ?? (country === undefined ? canonical(abroad) : undefined)
+}
+
+function beginsWithCodeOf(country: string | undefined, digits: string): boolean {
+  return (
+    country !== undefined && isSupportedCountry(country) && digits.startsWith(getCountryCallingCode(country))
+  )
 }
 
 function toE164(raw: string, country: string): string | undefined {

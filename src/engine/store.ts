@@ -1,8 +1,9 @@
-import type { Account, Credential, Dialect, VirtualNumber } from './accounts.ts'
+import type { Account, Credential, Dialect, LoginScope, VirtualNumber } from './accounts.ts'
 import type { Allocation, PartyName } from './allocations.ts'
 import type { CallRecord } from './calls.ts'
 import type { Event } from './events.ts'
 import type { Blame, Guesser, Suspicion } from './guard.ts'
+import type { CardStore } from './card-store.ts'
 import type { PinStore } from './pin-store.ts'
 
 /** What a decision wants kept. `save` and `events` are written together or not at all. */
@@ -45,6 +46,9 @@ export type StoredEvent = {
 
 export type EventState = 'no_receiver' | 'waiting' | 'delivered' | 'dead'
 
+/** Whom a user name belongs to. */
+export type Login = { account: Account; secretHash: string } & Partial<LoginScope>
+
 /** A caller found in, or let into, an allocation. */
 export type Membership = { allocation: Allocation; party: PartyName }
 
@@ -78,7 +82,7 @@ export type DeliveryOutcome =
  * `decide` is synchronous, pure and does not throw: a backend may run it again after a conflict.
  * A throw is a bug and keeps nothing. A method resolves only after its change is durable.
  */
-export interface Store extends PinStore {
+export interface Store extends PinStore, CardStore {
   /** Throws Refusal 'duplicate_transaction' if the sid or a credential's user exists in that dialect. */
   addAccount(account: Account, credentials: Credential[]): Promise<void>
   accounts(): Promise<Account[]>
@@ -88,12 +92,18 @@ export interface Store extends PinStore {
    */
   changeAccount<R>(id: string, decide: (account: Account | undefined) => Change<Account, R>): Promise<R>
   /**
-   * Gives the account's logins in this dialect one new secret, after which the old one opens nothing; makes one of that
-   * user where there is none. Resolves to their users, `user` first. Throws Refusal 'duplicate_transaction' if the user is
-   * somebody else's.
+   * Gives the account's logins in this dialect (`one`: only that of the user) one new secret, after which the old one opens
+   * nothing; makes one of that user where there is none. What else a login is for stays. Resolves to the users who have it
+   * now, `user` first. Throws Refusal 'duplicate_transaction' if the user is somebody else's.
    */
-  changeSecret(credential: Credential): Promise<string[]>
-  findLogin(dialect: Dialect, user: string): Promise<{ account: Account; secretHash: string } | undefined>
+  changeSecret(credential: Credential, which?: 'all' | 'one'): Promise<string[]>
+  /** The account's logins, by dialect and user. */
+  logins(accountId: string): Promise<Credential[]>
+  /** Adds a login to an account. Throws Refusal 'duplicate_transaction' if the user exists in that dialect. */
+  addCredential(credential: Credential): Promise<void>
+  findLogin(dialect: Dialect, user: string): Promise<Login | undefined>
+  /** The account's virtual numbers, in the order of their digits. */
+  numbers(accountId: string): Promise<VirtualNumber[]>
 
   /** Throws Refusal 'number_taken' if any account has the number already. */
   addNumber(number: VirtualNumber): Promise<void>

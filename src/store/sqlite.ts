@@ -4,14 +4,26 @@ import type { Store } from '../engine/store.ts'
 import { accounts } from './sqlite/accounts.ts'
 import { allocationLists } from './sqlite/allocation-lists.ts'
 import { allocations } from './sqlite/allocations.ts'
+import { audit } from './sqlite/audit.ts'
+import { callbacks } from './sqlite/callbacks.ts'
 import { calls } from './sqlite/calls.ts'
+import { cardGroups } from './sqlite/card-groups.ts'
+import { cardLists } from './sqlite/card-lists.ts'
+import { cards } from './sqlite/cards.ts'
 import { events } from './sqlite/events.ts'
 import { groupCommit } from './sqlite/group-commit.ts'
+import { holds } from './sqlite/holds.ts'
+import { ledger } from './sqlite/ledger.ts'
+import { lines } from './sqlite/lines.ts'
+import { oneAtATime } from './sqlite/one-at-a-time.ts'
 import { outbox } from './sqlite/outbox.ts'
 import { pinChecks } from './sqlite/pin-checks.ts'
 import { pinDatabases } from './sqlite/pin-databases.ts'
 import { pinLists } from './sqlite/pin-lists.ts'
 import { pins } from './sqlite/pins.ts'
+import { requests } from './sqlite/requests.ts'
+import { tariffs } from './sqlite/tariffs.ts'
+import { vouchers } from './sqlite/vouchers.ts'
 
 /** How long opening and migrating may wait for another process that writes, in milliseconds. */
 const OPEN_TIMEOUT_MS = 5_000
@@ -39,16 +51,28 @@ export function openSqlite(file: string, onDue: () => void = () => undefined): S
   // From here on the group commit waits for the lock, without blocking the event loop.
   db.pragma('busy_timeout = 0')
   const commit = groupCommit(db)
+  const commitAlone = oneAtATime(commit)
   const { keep, ...deliveries } = outbox(db, commit, onDue)
   return {
     ...accounts(db, commit, keep),
     ...allocations(db, commit, keep),
     ...allocationLists(db),
     ...pins(db, commit),
-    ...pinDatabases(db, commit),
+    ...pinDatabases(db, commit, commitAlone),
     ...pinLists(db, commit),
     ...pinChecks(db, commit),
     ...calls(db, commit, keep),
+    ...cardGroups(db, commit),
+    ...cards(db, commit, keep),
+    ...cardLists(db),
+    ...ledger(db),
+    ...vouchers(db, commit),
+    ...tariffs(db, commit, commitAlone),
+    ...holds(db, commit),
+    ...audit(db),
+    ...lines(db, commit),
+    ...callbacks(db, commit),
+    ...requests(db, commit),
     ...deliveries,
     ...events(db, commit, onDue),
     async close() {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { LEAST_A_DAY, RISK_A_DAY } from '../../src/engine/guard.ts'
+import { LEAST_A_DAY, RISK_A_DAY, strangersADay } from '../../src/engine/guard.ts'
 import { DAY, Door, HOUR, MINUTE, SECOND, T0 } from './guarded-door.ts'
 
 describe('a caller', () => {
@@ -169,5 +169,24 @@ describe('a way in', () => {
     door.wrongs(1_100, { by: { way: 'trunk' }, at: T0, pinsAlike: 0 })
     expect(door.wrong({ by: { way: 'trunk' }, at: T0, pinsAlike: 0 })).toBe(false)
     expect(door.wrong({ by: { way: 'trunk' }, at: T0, pinsAlike: 0, known: true })).toBe(true)
+  })
+})
+
+describe('what strangers have on a day', () => {
+  test.each([
+    [10, 10_000, 10_000],
+    [10, 1_000_000, 100],
+    [8, 36_000, 27],
+    [6, 100, 100],
+    [4, 1, 100],
+    [4, 50, 10],
+  ])('with PINs of %d digits, %d of them, is %d', (digits, pins, tries) => {
+    expect(strangersADay(digits, pins)).toBe(tries)
+    // And that is what they get: half of it at once.
+    const door = new Door()
+    const pin = '1'.repeat(digits)
+    let through = 0
+    for (let n = 0; n < tries && door.wrong({ at: T0, pin, pinsAlike: pins }); n++) through++
+    expect(Math.abs(through - tries / 2)).toBeLessThanOrEqual(1)
   })
 })

@@ -6,6 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Account } from '../../src/engine/accounts.ts'
 import { Refusal } from '../../src/engine/errors.ts'
 import { RISK_A_DAY } from '../../src/engine/guard.ts'
+import { cardByPin, cardsPlace } from '../../src/engine/card-pins.ts'
+import type { Card } from '../../src/engine/cards.ts'
+import { newCard } from '../../src/engine/create-cards.ts'
+import { addGroup } from '../../src/engine/card-admin.ts'
 import { joinByPin } from '../../src/engine/membership.ts'
 import { checkPin } from '../../src/engine/pin-check.ts'
 import type { Membership, Store } from '../../src/engine/store.ts'
@@ -64,6 +68,16 @@ function counting(store: Store): Store {
           },
         }),
       ),
+    checkCardPin: (query, decide) =>
+      store.checkCardPin(query, (seen) =>
+        decide({
+          ...seen,
+          get card(): Card | undefined {
+            if (!seen.card) compared++
+            return seen.card
+          },
+        }),
+      ),
   }
 }
 
@@ -105,9 +119,31 @@ const database: Door = {
     (await checkPin(ctx, { account: of, database: 1, key: caller, pin, way: 'trunk' })).status === 'ok',
 }
 
+/** `cli`: whether each card is called with from its owner's number; else each owner has keyed the PIN once. */
+const cardsDoor = (cli: boolean): Door => ({
+  open: async (first) => {
+    const group = await addGroup(ctx, account, { name: first, pinLength: first.length })
+    const save = Array.from({ length: PINS }, (_, n) => {
+      const names = { number: nth('1000000000', n), pin: nth(first, n), cli: cli ? owner(n) : undefined }
+      return newCard(group, names, 1_000_000, ctx.now())
+    })
+    const query = { accountId: account.id, groupId: group.id, numbers: [], pins: [], clis: [] }
+    await ctx.store.addCards(query, () => ({ save, result: undefined }))
+    if (cli) return
+    for (let n = 0; n < PINS; n++) expect(await cards.key(owner(n), nth(first, n))).toBe(true)
+  },
+  key: async (caller, pin, of = account) => {
+    const keyed = { account: of, pin, caller, place: cardsPlace(of.id), way: 'trunk' }
+    return !((await cardByPin(ctx, keyed)) instanceof Refusal)
+  },
+})
+const [cards, cardsByPin] = [cardsDoor(true), cardsDoor(false)]
+
 describe.each([
   ['a virtual number', line],
   ['a database of PINs', database],
+  ['cards', cards],
+  ['cards that are opened by PIN only', cardsByPin],
 ])('on %s', (_, door) => {
   describe.each([
     ['', false],
@@ -224,4 +260,13 @@ test('whoever has a PIN of a database guesses others as a stranger does, from ho
   for (let n = 0; n < 10; n++) expect(await database.key(owner(7), String(500_000 + n))).toBe(false)
   expect(await database.key(owner(7), '400007')).toBe(false)
   expect(await database.key(owner(8), '400008')).toBe(true)
+})
+
+test('whoever has a card guesses the PINs of others as a stranger does', async () => {
+  await cards.open('400000')
+  compared = 0
+  for (let n = 0; n < 100; n++) expect(await cards.key(owner(n), '999999')).toBe(false)
+  expect(compared).toBe(5)
+  expect(await cards.key(stranger(1), '400200')).toBe(false)
+  expect(await cards.key(owner(201), '400201')).toBe(true)
 })

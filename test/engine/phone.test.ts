@@ -9,6 +9,7 @@ import {
   mayBeRung,
   virtualNumber,
 } from '../../src/engine/phone.ts'
+import { allNumbers } from './plan-numbers.ts'
 
 const INDIA = DEFAULT_SETTINGS
 const WORLD = { ...INDIA, internationalNumbers: true }
@@ -260,6 +261,40 @@ describe('callers as SIP tells them', () => {
   test('a full number without + is understood from abroad too', () => {
     expect(callerNumber('447911123456', 'IN')).toBe('+447911123456')
     expect(callerNumber('7987686144', 'IN')).toBe('+917987686144')
+  })
+
+  test.each([
+    ['491771234567', 'DE', '+491771234567'],
+    ['4915112345678', 'DE', '+4915112345678'],
+    ['493023125000', 'DE', '+493023125000'],
+    ['4312345678', 'AT', '+4312345678'],
+    ['436641234567', 'AT', '+436641234567'],
+    ['390612345678', 'IT', '+390612345678'],
+    ['393123456789', 'IT', '+393123456789'],
+    ['17025550123', 'US', '+17025550123'],
+    // A national number that only begins like the country's code.
+    ['9123456789', 'IN', '+919123456789'],
+    ['3912345678', 'IT', '+393912345678'],
+    ['04921123456', 'DE', '+494921123456'],
+    // Without a trunk prefix, and not abroad either.
+    ['15123450000', 'DE', '+4915123450000'],
+    ['3023125000', 'DE', '+493023125000'],
+    // Truly ambiguous: a landline of Italy, and a mobile without its code.
+    ['3905787155', 'IT', '+3905787155'],
+  ])('%s in %s is %s', (raw, country, number) => expect(callerNumber(raw, country)).toBe(number))
+
+  test('each of a hundred countries’ own numbers reads the same with +, with 00, with neither, and as at home', () => {
+    const numbers = allNumbers(['FIXED_LINE', 'MOBILE'], 40).filter(({ country }) => country !== 'GA')
+    expect(new Set(numbers.map(({ countryCallingCode }) => countryCallingCode)).size).toBeGreaterThan(190)
+    const misread = numbers.flatMap((phone) => {
+      const digits = phone.number.slice(1)
+      const forms = [phone.number, `00${digits}`, digits, phone.formatNational().replaceAll(/\D/g, '')]
+      const read = forms.map((written) => callerNumber(written, phone.country ?? ''))
+      return read.every((number) => number === phone.number) ? [] : [[...forms, ...read]]
+    })
+    // Mobiles of Italy that begin like a landline with its code; in Gabon the national form changes the number.
+    expect(misread.filter(([, , , national]) => !/^390/.test(national ?? ''))).toEqual([])
+    expect(misread.length).toBeLessThan(numbers.length / 1_000)
   })
 
   test('hostile length takes no time', () => {

@@ -8,7 +8,8 @@ export const ACCOUNT_COLUMNS =
 
 /** A row written before a setting existed lacks it, and means its default. */
 export function toAccount(row: AccountRow): Account {
-  const settings = { ...DEFAULT_SETTINGS, ...(JSON.parse(row.settings) as Partial<AccountSettings>) }
+  const { cards, ...own } = JSON.parse(row.settings) as Partial<AccountSettings>
+  const settings = { ...DEFAULT_SETTINGS, ...own, cards: { ...DEFAULT_SETTINGS.cards, ...cards } }
   return { id: row.id, sid: row.sid, name: row.name, settings, webhookSecret: row.webhook_secret }
 }
 

@@ -50,7 +50,8 @@ export function guesses(db: Database) {
   return {
     tallies: (guesser: Guesser): Suspicion['tallies'] => {
       const found: Suspicion['tallies'] = { caller: undefined, place: undefined, way: undefined }
-      for (const row of find.all({ ...guesser, caller: guesser.caller ?? null })) found[row[0]] = toTally(row)
+      for (const row of find.all({ ...guesser, caller: guesser.caller ?? null, way: guesser.way ?? null }))
+        found[row[0]] = toTally(row)
       return found
     },
     keepBlame: (guesser: Guesser, blame: Blame | undefined): void => {

@@ -20,8 +20,8 @@ type DatabaseRow = {
 }
 type Kept = Pick<PinDatabase, 'label' | 'maxKeys' | 'action'>
 
-/** The databases of PINs and what is in them. */
-export function pinDatabases(db: Database, commit: Commit): PinDatabases {
+/** The databases of PINs and what is in them. `commitAlone` is for runs and lists of them. */
+export function pinDatabases(db: Database, commit: Commit, commitAlone: Commit): PinDatabases {
   const { find, make } = databaseRows(db)
   const update = db.prepare<[string, number, string, number]>(
     `update pin_database set label = ?, max_keys = ?, action = ? where id = ?`,
@@ -33,14 +33,6 @@ export function pinDatabases(db: Database, commit: Commit): PinDatabases {
   )
   const { writeRun, deleteRun } = pinRuns(db)
   const put = pinWriter(db)
-
-  // One at a time, whoever asks: all work of one turn of the event loop shares a transaction, and callers wait for it.
-  let last: Promise<unknown> = Promise.resolve()
-  const commitAlone: Commit = (work) => {
-    const mine = last.then(() => commit(work))
-    last = mine.catch(() => undefined)
-    return mine
-  }
 
   const idOf = (accountId: string, number: number): number =>
     find(accountId, number)?.id ?? make(accountId, number, NEW_DATABASE)

@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals'
-import type { AccountSettings, VirtualNumber } from '../../../src/engine/accounts.ts'
+import type { AccountSettings, Credential, LoginScope, VirtualNumber } from '../../../src/engine/accounts.ts'
+import { DEFAULT_CARD_SETTINGS } from '../../../src/engine/card-settings.ts'
 import type { Event } from '../../../src/engine/events.ts'
+import { addCard } from './card-given.ts'
 import {
   attempt,
   account,
@@ -14,6 +16,7 @@ import {
   refused,
   T0,
   VN1,
+  VN2,
 } from './given.ts'
 
 contract('accounts and numbers', (it) => {
@@ -72,6 +75,52 @@ contract('accounts and numbers', (it) => {
     expect([await hash('greenpin', 'key'), await hash('greenpin', 'y')]).toEqual(['new', 'old of y'])
   })
 
+  test('one login of several gets a new secret of its own, and keeps what else it is for', async () => {
+    const card = await addCard(it.store)
+    const login = (user: string, scope: Partial<LoginScope> = {}): Credential => ({
+      ...{ dialect: '42com', user, accountId: 'acme', secretHash: `old of ${user}`, ...scope },
+    })
+    const [mine, other] = [login('b', { cardId: card.id, role: 'accountant' }), login('a')]
+    await it.store.addAccount(account('x'), [{ ...login('c', { role: 'user' }), accountId: 'x' }])
+    for (const one of [mine, other, { ...other, dialect: 'mor' as const }]) await it.store.addCredential(one)
+    expect(await it.store.findLogin('42com', 'b')).toEqual({
+      ...{ account: account('acme', ALL), secretHash: 'old of b', cardId: card.id, role: 'accountant' },
+    })
+    expect(await it.store.findLogin('42com', 'c')).toMatchObject({ cardId: undefined, role: 'user' })
+    // Whatever the wish says of the rest.
+    expect(await it.store.changeSecret({ ...login('b'), secretHash: 'new' }, 'one')).toEqual(['b'])
+    expect(await it.store.logins('acme')).toEqual([
+      { ...other, cardId: undefined, role: undefined },
+      { ...mine, secretHash: 'new' },
+      { ...other, dialect: 'mor', cardId: undefined, role: undefined },
+    ])
+    expect(await it.store.changeSecret(login('fresh', { cardId: card.id }), 'one')).toEqual(['fresh'])
+    expect(await it.store.findLogin('42com', 'fresh')).toMatchObject({
+      secretHash: 'old of fresh',
+      cardId: card.id,
+    })
+    expect(await it.store.changeSecret({ ...login('a'), secretHash: 'all' })).toEqual(['a', 'b', 'fresh'])
+    expect(await it.store.findLogin('42com', 'b')).toMatchObject({ secretHash: 'all', role: 'accountant' })
+    expect(await it.store.findLogin('42com', 'c')).toMatchObject({ secretHash: 'old of c' })
+    const taken = expect.objectContaining({ name: 'Refusal', code: 'duplicate_transaction' })
+    await expect(it.store.changeSecret({ ...login('c'), secretHash: 'mine' }, 'one')).rejects.toEqual(taken)
+    await expect(it.store.addCredential(login('c'))).rejects.toEqual(taken)
+    expect(await it.store.findLogin('42com', 'c')).toMatchObject({
+      account: { id: 'x' },
+      secretHash: 'old of c',
+    })
+  })
+
+  test('numbers of an account are listed by their digits', async () => {
+    await it.store.addAccount(account('x'), [])
+    const line = { number: '+15550', accountId: 'acme', flow: 'pin-line' as const, database: 7 }
+    await it.store.addNumber(line)
+    await it.store.addNumber({ number: '+15551', accountId: 'x', flow: 'calling-card' })
+    const masking = (number: string) => ({ number, accountId: 'acme', flow: 'masking' })
+    expect(await it.store.numbers('acme')).toEqual([line, masking(VN2), masking(VN1)])
+    expect(await it.store.numbers('nobody')).toEqual([])
+  })
+
   test('a number belongs to an account', async () => {
     const orphan = { number: '+49301234567', accountId: 'nobody', flow: 'masking' } as const
     await expect(it.store.addNumber(orphan)).rejects.not.toMatchObject({ name: 'Refusal' })
@@ -92,6 +141,7 @@ contract('accounts and numbers', (it) => {
       ...{ pinEnabled: { a: false, b: true }, pinLength: { a: 5, b: 6 }, maxAllocationMs: null },
       ...{ coolOffMs: 1, ringMs: 2, maxTalkMs: 3, pinAttempts: 4, recordTalks: true },
       ...{ announceRecording: true, keepRecordingsMs: 5, endpoints: { 'caller.refused': ENDPOINT } },
+      cards: { ...DEFAULT_CARD_SETTINGS, allowed: ['49', '-49900'], tariffId: 7, currency: 'USD' },
     }
     expect(await change(settings)).toEqual(account('acme', ALL))
     const changed = { ...account('acme'), settings }
