@@ -9,6 +9,8 @@ import { environment, fingerprint, type AsteriskSettings } from './asterisk/sett
 
 const READY_WITHIN_MS = 30_000
 const GONE_WITHIN_MS = 5_000
+const FREED_WITHIN_MS = 1_000
+const LOOK_AGAIN_MS = 50
 
 const checkout = path.resolve(import.meta.dirname, '..')
 const scripts = path.join(checkout, 'asterisk-docker')
@@ -110,13 +112,20 @@ async function launch(root: string, folder: string, settings: AsteriskSettings):
 
 /** Asterisk would start without its SIP listener, and log that only. */
 async function mustBeFree(host: string, port: number): Promise<void> {
-  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
-  try {
-    await new Promise<void>((done, fail) => socket.on('error', fail).bind(port, host, done))
-  } catch (error) {
-    throw new Error(`The SIP address ${host}:${port} cannot be had`, { cause: error })
+  const deadline = Date.now() + FREED_WITHIN_MS
+  for (;;) {
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+    try {
+      await new Promise<void>((done, fail) => socket.on('error', fail).bind(port, host, done))
+      socket.close()
+      return
+    } catch (error) {
+      // A process that was just killed lets go of its sockets one after the other.
+      if (Date.now() > deadline)
+        throw new Error(`The SIP address ${host}:${port} cannot be had`, { cause: error })
+    }
+    await sleep(LOOK_AGAIN_MS)
   }
-  socket.close()
 }
 
 async function compareSettings(pid: number, settings: AsteriskSettings, progress: Progress): Promise<void> {

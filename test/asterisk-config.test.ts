@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from '@jest/globals'
+import { LINE_CONTEXT, lineObjects } from '../src/calls/line-objects.ts'
 
 const SHIPPED = path.resolve(import.meta.dirname, '../asterisk-docker')
 const read = (file: string) => readFileSync(path.join(SHIPPED, file), 'utf8')
@@ -53,7 +54,8 @@ const HARDENED = [
   ['logger.conf', 'logfiles', { 'messages.log': 'notice,warning,error', 'security.log': 'security' }],
   ['rtp.conf', 'general', { strictrtp: 'yes', icesupport: 'no' }],
   ['modules.conf', 'modules', { autoload: 'no' }],
-  ['pjsip.conf', 'global', { endpoint_identifier_order: 'ip', user_agent: '' }],
+  ['pjsip.conf', 'global', { endpoint_identifier_order: 'ip,username', user_agent: '' }],
+  ['pjsip.conf', 'trunk', { identify_by: 'ip' }],
   ['pjsip.conf', 'trunk', { allow: '!all,ulaw,alaw', dtmf_mode: 'rfc4733', direct_media: 'no' }],
   ['pjsip.conf', 'trunk', { trust_id_inbound: 'no', trust_id_outbound: 'no', trust_connected_line: 'no' }],
   [
@@ -101,7 +103,7 @@ describe('what must not be there', () => {
       'res_pjsip_refer',
     ],
     ...['func_shell', 'func_curl', 'res_http_media_cache', 'res_hep', 'res_stun_monitor', 'res_stir_shaken'],
-    ...['res_pjsip_endpoint_identifier_anonymous', 'res_pjsip_endpoint_identifier_user'],
+    'res_pjsip_endpoint_identifier_anonymous',
   ])('a module %s*', (name) => {
     expect(loaded.filter((module) => module.startsWith(name))).toEqual([])
   })
@@ -129,6 +131,25 @@ describe('what must not be there', () => {
       ...['system', 'global', 'transport', 'endpoint', 'aor', 'identify'],
     ])
   })
+})
+
+test('VoIP lines are as hard as the trunk, but for what telephones need', () => {
+  const different = {
+    ...{ identify_by: 'username', context: LINE_CONTEXT, aors: 'bob', dtmf_mode: 'auto_info' },
+    // They may be behind NAT, and are known by their password.
+    rtp_symmetric: 'yes',
+  }
+  const trunk = linesOf('pjsip.conf').filter(({ section }) => section === 'trunk')
+  const [, , endpoint] = lineObjects(
+    { username: 'bob', accountId: '', cardId: 1, password: 'secret', createdAt: 0 },
+    'pinbridge',
+    [],
+  )
+  const options = { type: 'endpoint', ...endpoint!.options }
+  // The other sections of that name are its address and how it is known; no line has a transport of its own.
+  const others = ['contact', 'qualify_frequency', 'endpoint', 'match', 'srv_lookups', 'transport']
+  for (const { key, value } of trunk.filter(({ key }) => key !== 'type' && !others.includes(key)))
+    expect({ [key]: { ...options }[key] }).toEqual({ [key]: { ...different }[key] ?? value })
 })
 
 test('there are two audio ports for each channel that may be, below those that the kernel gives away', () => {

@@ -1,11 +1,13 @@
-import { Hangup, type Call, type PromptName } from '../calls/call.ts'
+import { Hangup, type Ask, type PromptName } from '../calls/call.ts'
 import { EMPTY, press } from '../calls/digits.ts'
+import type { Prompter } from '../calls/flows/ask-pin.ts'
 import { soundFile } from '../calls/prompts.ts'
 import type { DigitTimes } from '../calls/voice.ts'
 import type { AgiConnection } from './connection.ts'
 
 /** A caller in somebody's dialplan: what FastAGI can do of a Call, and channel variables. */
-export type AgiChannel = Pick<Call, 'answer' | 'play' | 'ask'> & {
+export type AgiChannel = Prompter & {
+  answer: () => Promise<void>
   /** Works on a channel that is hung up too. */
   setVariable: (name: string, value: string) => Promise<void>
   /** Waits for `work` and keeps what is keyed meanwhile for the next `ask`: between two commands Asterisk throws keys away. */
@@ -59,7 +61,7 @@ export function agiChannel(connection: AgiConnection, { times, onBadPrompt }: Ag
     return keyOf(result)
   }
 
-  const ask: Call['ask'] = async ({ prompts, maxDigits }) => {
+  const ask = async ({ prompts, maxDigits }: Ask<PromptName>): Promise<string> => {
     const overAt = performance.now() + times.totalMs
     let entry = EMPTY
     let keyed = false

@@ -1,9 +1,12 @@
 import type { Ari } from './ari.ts'
+import { books } from './books.ts'
 import { talkBridge } from './bridge.ts'
-import type { Answered, Call, Notes, Place, Recording } from './call.ts'
-import { callerChannel } from './caller.ts'
-import { within } from './deferred.ts'
+import type { Answered, Call, Notes, Recording, TalkEnd } from './call.ts'
+import { callerChannel, type Caller } from './caller.ts'
+import { sendTo } from './continue.ts'
+import { type Monotonic, within } from './deferred.ts'
 import { LEG_END_MS, watchLeg, type Leg, type LegEnd } from './leg.ts'
+import { keepLimit, keepWaiting, limitBoth, VISIT_MS } from './limits.ts'
 import { recordBridge, type Tape } from './recording.ts'
 import { ringParties } from './ring.ts'
 import { voice, type VoiceOptions } from './voice.ts'
@@ -18,16 +21,24 @@ export type AriCallOptions = VoiceOptions & {
   contexts: readonly string[]
   /** Told when a talk that should be recorded is not, or not to its end. */
   onNotRecorded: (why: Error) => void
+  /** Rejects when the work does, and then tries it again in the background. */
+  insist: (work: () => Promise<void>) => Promise<void>
   /** The party that this caller talks to already: a call that an earlier process left running. */
   adopted?: Answered
+  clock?: Monotonic
 }
+
+type HowToTalk = NonNullable<Parameters<Call['talk']>[1]>
+
+/** How long whom we have rung may stay after the talk, to hear why it is over, in milliseconds. */
+const AFTERWARDS_MS = 15_000
 
 /** How long the news of a hang-up may take after that of something else that it brought about, in milliseconds. */
 const HANGUP_NEWS_MS = 1_000
 
 /** A caller in the application, as the flows see it. */
 export function ariCall(ari: Ari, options: AriCallOptions): Call {
-  const { id, channelId, adopted } = options
+  const { id, channelId, adopted, insist, clock = () => performance.now() } = options
   const caller = callerChannel(ari, channelId)
   const channel = `channels/${channelId}`
   const name = `${ari.application}-${id}`
@@ -37,59 +48,45 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
   let hungUp = false
   let maxTalkMs = 0
   const notes: Notes = {}
+  const speech = voice(ari, caller, options)
+  const visitEndsAt = clock() + VISIT_MS
+  const waiting = keepWaiting(ari, caller)
+  const stayMs = () => (waiting.waited ? AFTERWARDS_MS : Math.max(visitEndsAt - clock(), 1_000))
+  const missed = () => caller.missed() || legs.some((leg) => leg.missed)
+  const { noting, settle, forget } = books(ari, { insist, missed })
   caller.onGone(() => {
     for (const leg of legs) leg.cancel()
   })
 
-  async function talk({ channelId: otherId }: Answered, recording?: Recording): Promise<number> {
+  async function talk({ channelId: otherId }: Answered, how: HowToTalk = {}): Promise<TalkEnd> {
     const other = legs.find((leg) => leg.channelId === otherId)
     if (!other) throw new Error('talk with a party that was not rung')
+    const { recording, limit } = how
+    const keeper = limit && keepLimit({ ari, caller, other, limit, voice: speech, clock, stayMs })
+    const prepare = async () => {
+      await waiting.over()
+      await (keeper ? keeper.prepare() : limitBoth(ari, { callerId: channelId, otherId }, maxTalkMs))
+    }
+    if (limit) noting(limit.holdId)
+    // What is keyed now is for whoever is at the other end.
+    const stopHearing = caller.listen(() => 'more')
     let tape: Tape | undefined
     try {
-      if (!bridge.joined && (await bridge.join(other, maxTalkMs)) && recording)
-        tape = record(other, recording)
-      return await caller.whileHere(other.ended)
+      if (!bridge.joined && (await bridge.join(other, prepare)) && recording)
+        tape = recordTalk(ari, options, { caller, other, recording, uri: bridge.uri, longestMs: maxTalkMs })
+      const at = await caller.whileHere(other.ended)
+      return { at, by: keeper?.reached ? 'limit' : 'party' }
     } finally {
+      stopHearing()
       other.cancel()
       tape?.over()
+      await keeper?.over()
+      // Who is not asked for anybody else is hung up next.
+      if (keeper && caller.goneAt() === undefined) await bridge.leave()
       // Whoever writes down how the call ended must know by then whether there is a recording.
       if (tape) await tape.begun
       else if (!adopted) recording?.onFailed()
     }
-  }
-
-  function record(other: Leg, recording: Recording): Tape {
-    return recordBridge(ari, bridge.uri, recording, {
-      name: id,
-      longestMs: maxTalkMs,
-      playbackId: `${ari.application}-${options.newId()}`,
-      stillTalking: () =>
-        within(caller.whileHere(other.ended), HANGUP_NEWS_MS).then(
-          (news) => news === 'timeout',
-          () => false,
-        ),
-      onFault: options.onNotRecorded,
-      onBadPrompt: options.onBadPrompt,
-    })
-  }
-
-  /** Asterisk would take a caller sent to a place that is not there for one who hung up. */
-  async function isPlace(context: string, extension: string): Promise<boolean> {
-    const where = encodeURIComponent(`DIALPLAN_EXISTS(${context},${extension},1)`)
-    // An Asterisk without this function cannot tell.
-    const found = await ari.request('GET', `${channel}/variable?variable=${where}`).catch(() => undefined)
-    return (found as { value: string } | undefined)?.value !== '0'
-  }
-
-  async function continueAt({ context, extension, variables }: Place): Promise<void> {
-    if (!options.contexts.includes(context))
-      throw new Error(`callers may not be sent to the context ${context}: see pins.contexts`)
-    // The one for what matches nothing else.
-    if (!(await isPlace(context, extension)) && !(await isPlace(context, 'i')))
-      throw new Error(`the dialplan has no ${extension} in the context ${context}`)
-    for (const [variable, value] of Object.entries(variables))
-      await caller.act('POST', `${channel}/variable`, { variable, value })
-    await caller.sendAway(`${channel}/continue`, { context, extension, priority: 1 })
   }
 
   async function hangup(cause?: number): Promise<void> {
@@ -106,6 +103,7 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
     for (const leg of legs) leg.cancel()
     await within(Promise.all(legs.map((leg) => leg.ended)), LEG_END_MS)
     await bridge.remove()
+    await forget()
   }
 
   return {
@@ -125,14 +123,42 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
       return bridge.joined && caller.goneAt() === undefined
     },
     answer: () => caller.act('POST', `${channel}/answer`),
-    ...voice(ari, caller, options),
+    play: speech.play,
+    ask: speech.ask,
     ring(ringing) {
       maxTalkMs = ringing.maxTalkMs
       return ringParties(ari, { caller, legs, name, callId: id, onLegEnd: options.onLegEnd }, ringing)
     },
+    wait(holdId, longestMs) {
+      noting(holdId)
+      return waiting.begin(holdId, longestMs)
+    },
     talk,
-    continueAt,
+    async settle(...what) {
+      await settle(...what)
+      // What is closed to one instant shall not be noted at another.
+      await waiting.over()
+    },
+    continueAt: (place) => sendTo(ari, caller, options.contexts, place),
     note: (what) => void Object.assign(notes, what),
     hangup,
   }
+}
+
+type Recorded = { caller: Caller; other: Leg; recording: Recording; uri: string; longestMs: number }
+
+function recordTalk(ari: Ari, options: AriCallOptions, talk: Recorded): Tape {
+  const { caller, other, recording, uri, longestMs } = talk
+  return recordBridge(ari, uri, recording, {
+    name: options.id,
+    longestMs,
+    playbackId: `${ari.application}-${options.newId()}`,
+    stillTalking: () =>
+      within(caller.whileHere(other.ended), HANGUP_NEWS_MS).then(
+        (news) => news === 'timeout',
+        () => false,
+      ),
+    onFault: options.onNotRecorded,
+    onBadPrompt: options.onBadPrompt,
+  })
 }

@@ -9,10 +9,12 @@ export type TalkBridge = {
   readonly uri: string
   readonly joined: boolean
   /**
-   * Joins the two for at most so long. Resolves to whether they talk now; if not, the other party has left meanwhile.
+   * Joins the two after `prepare`. Resolves to whether they talk now; if not, the other party has left meanwhile.
    * Throws Hangup when it was the caller, else AriError.
    */
-  join: (other: Leg, longestMs: number) => Promise<boolean>
+  join: (other: Leg, prepare: () => Promise<unknown>) => Promise<boolean>
+  /** Takes the caller out of it, so that somebody else can be joined. Never rejects. */
+  leave: () => Promise<void>
   /** Never rejects. To be called when both have left it. */
   remove: () => Promise<void>
 }
@@ -27,15 +29,14 @@ export function talkBridge(
   let made = adopted
   let joined = adopted
 
-  async function join(other: Leg, longestMs: number): Promise<boolean> {
+  async function join(other: Leg, prepare: () => Promise<unknown>): Promise<boolean> {
     const channel = [caller.channelId, other.channelId]
     let together = true
     try {
       await caller.act('DELETE', `channels/${caller.channelId}/ring`)
+      const making = made ? undefined : caller.act('POST', uri, { type: 'mixing', name: ari.application })
       made = true
-      const making = caller.act('POST', uri, { type: 'mixing', name: ari.application })
-      for (const id of channel) limit(id, longestMs)
-      await making
+      await Promise.all([making, prepare()])
       await caller.act('POST', `${uri}/addChannel`, { channel, inhibitConnectedLineUpdates: true })
     } catch (error) {
       if (!(error instanceof AriError)) throw error
@@ -47,15 +48,10 @@ export function talkBridge(
     return together
   }
 
-  /**
-   * Makes Asterisk hang up after the longest talk, whether this process lives then or not. Both of them: a recording
-   * lasts until the last has left. Refused, there is still the limit that each channel has had from its beginning.
-   */
-  function limit(channelId: string, longestMs: number): void {
-    const value = String(Math.ceil(longestMs / 1000))
-    ari
-      .request('POST', `channels/${channelId}/variable`, { variable: 'TIMEOUT(absolute)', value })
-      .catch(() => undefined)
+  async function leave(): Promise<void> {
+    if (!joined) return
+    joined = false
+    await ari.request('POST', `${uri}/removeChannel`, { channel: caller.channelId }).catch(() => undefined)
   }
 
   async function areIn(both: string[]): Promise<boolean> {
@@ -70,6 +66,7 @@ export function talkBridge(
       return joined
     },
     join,
+    leave,
     async remove() {
       if (made) await ari.request('DELETE', uri, undefined, 'urgent').catch(() => undefined)
     },

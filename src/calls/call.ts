@@ -24,10 +24,41 @@ export type PromptName =
   | 'party-unreachable'
   | 'call-recorded'
   | 'try-later'
+  | 'you-have'
+  | 'less-than'
+  | 'and'
+  | 'euro'
+  | 'euros'
+  | 'dollar'
+  | 'dollars'
+  | 'pound'
+  | 'pounds'
+  | 'cent'
+  | 'cents'
+  | 'penny'
+  | 'pence'
+  | 'minute'
+  | 'minutes'
+  | 'second'
+  | 'seconds'
+  | 'enter-number'
+  | 'number-nothing'
+  | 'number-invalid'
+  | 'number-short'
+  | 'number-not-allowed'
+  | 'no-money'
+  | 'money-not-enough'
+  | 'card-busy'
+  | 'card-not-usable'
+  | 'call-ends-soon'
+  | 'time-over'
 
-export type Ask = {
+/** What is said: a recording, a whole number in words (0 to 999 999 999), or digits one after another. */
+export type Spoken = PromptName | { number: number } | { digits: string }
+
+export type Ask<S extends Spoken = Spoken> = {
   /** Played one after another; the first key ends them. */
-  prompts: PromptName[]
+  prompts: S[]
   /** Input is complete at this many digits. `#` completes it earlier, `*` starts it again. */
   maxDigits: number
 }
@@ -35,8 +66,8 @@ export type Ask = {
 export type Ring = {
   /** E.164. */
   numbers: string[]
-  /** What the called party sees: a virtual number, E.164. */
-  callerId: string
+  /** What the called party sees: a virtual number, E.164. Undefined: that the number is withheld. */
+  callerId: string | undefined
   strategy: RingStrategy
   /** How long each number rings, in milliseconds. */
   ringMs: number
@@ -55,6 +86,25 @@ export type Recording = {
   announced: boolean
   /** Called when Asterisk does not record; the talk goes on all the same. */
   onFailed: () => void
+}
+
+/** How long a talk may be that is paid for. */
+export type TalkLimit = {
+  /** The hold that pays for it: Asterisk notes the end of the talk under this id, whether we live then or not. */
+  holdId: string
+  /** From now on, in milliseconds. The party that was rung is hung up then, and the caller stays. */
+  longestMs: number
+  /** How long before that the caller is warned, in milliseconds; 0, or as much as `longestMs` and more: not at all. */
+  warnMs: number
+  /** Heard by the caller alone. */
+  warning: Spoken[]
+}
+
+/** How a talk ended while the caller stayed. `by`: the other party left, or the limit was reached. */
+export type TalkEnd = {
+  /** The instant at which the other party was last known to be there, in milliseconds since the epoch. */
+  at: number
+  by: 'party' | 'limit'
 }
 
 /** Where a caller goes on in the dialplan: at the first priority, with these channel variables. */
@@ -87,13 +137,26 @@ export interface Call {
   readonly notes: Readonly<Notes>
   answer(): Promise<void>
   /** Resolves when the prompts have been heard to their end. Keys pressed meanwhile are kept for the next `ask`. */
-  play(...prompts: PromptName[]): Promise<void>
+  play(...prompts: Spoken[]): Promise<void>
   /** The digits keyed, without `#`; '' when none came in time. Type-ahead from the first moment of the call counts. */
   ask(ask: Ask): Promise<string>
   /** Rings the numbers while the caller hears a ringing tone; at most one answers, all others are cancelled. */
   ring(ring: Ring): Promise<Rung>
-  /** Joins the caller and the party that answered. Resolves when that party leaves, to the instant it was last known to be there. */
-  talk(answered: Answered, recording?: Recording): Promise<number>
+  /**
+   * The caller, whom we have rung, waits for somebody at the cost of a hold. Asterisk lets that last for `longestMs` unless a talk
+   * begins, and notes its end under the hold, whether we live then or not. Rejects when Asterisk refuses.
+   */
+  wait(holdId: string, longestMs: number): Promise<void>
+  /** Joins the caller and the party that answered. Resolves when that party leaves or is hung up for the limit. */
+  talk(
+    answered: Answered,
+    options?: { recording?: Recording | undefined; limit?: TalkLimit },
+  ): Promise<TalkEnd>
+  /**
+   * Closes the books of a hold, which ended at this instant: `close` is given that, or what Asterisk has noted where the end
+   * was missed. Rejects when `close` does; then it is tried again, in the background, until it succeeds or the application stops.
+   */
+  settle(holdId: string, endedAt: number, close: (endedAt: number) => Promise<void>): Promise<void>
   /**
    * Hands the caller back to the dialplan, and resolves once that is done: the caller is gone then as far as we go.
    * Throws when the operator has not named the context, or the dialplan has no such place.

@@ -12,6 +12,8 @@ export type Caller = {
   readonly channelId: string
   /** The instant at which the channel was last known to live; undefined while it does. */
   goneAt: () => number | undefined
+  /** Whether it left while nobody told us: then `goneAt` is only the instant before that. */
+  missed: () => boolean
   /** Resolves like `promise`, or rejects with Hangup when the caller leaves first. */
   whileHere: <T>(promise: Promise<T>) => Promise<T>
   /** One request about the channel. Throws Hangup when it is refused because the caller is gone, else AriError. */
@@ -48,6 +50,7 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
   const hungUp = deferred<never>()
   const typedAhead: string[] = []
   let goneAt: number | undefined
+  let missed = false
   let lastKey: Key | undefined
   let take: TakeKey | undefined
 
@@ -56,7 +59,10 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
     // A channel that came from outside ends with this: Asterisk 22.10.1 does not tell its destruction any more. One that
     // we have sent on in the dialplan leaves with it too, and is as little ours as if it were gone.
     else if (event.type === 'StasisEnd' || event.type === 'ChannelDestroyed') gone(ari.now())
-    else if (event.type === 'Vanished') gone(event.lastSeenAt)
+    else if (event.type === 'Vanished') {
+      missed = true
+      gone(event.lastSeenAt)
+    }
   })
 
   function gone(at: number): void {
@@ -128,6 +134,7 @@ export function callerChannel(ari: Ari, channelId: string): Caller {
   return {
     channelId,
     goneAt: () => goneAt,
+    missed: () => missed,
     whileHere,
     act,
     sendAway,

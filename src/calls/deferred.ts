@@ -23,6 +23,25 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T | 't
   }
 }
 
+/** Longer than this no timer of ours runs: over hours they lose time, and beyond 24 days Node has none. In milliseconds. */
+const LONGEST_TIMER_MS = 60_000
+
+/** Milliseconds since whenever: a clock that nobody sets. */
+export type Monotonic = () => number
+
+/** Fires once after so many milliseconds of that clock, unless the function that it returns is called before. */
+export function alarm(ms: number, fire: () => void, clock: Monotonic): () => void {
+  const dueAt = clock() + ms
+  let timer: NodeJS.Timeout | undefined
+  function look(): void {
+    const leftMs = dueAt - clock()
+    if (leftMs <= 0) fire()
+    else timer = setTimeout(look, Math.min(leftMs, LONGEST_TIMER_MS))
+  }
+  look()
+  return () => clearTimeout(timer)
+}
+
 /** One timer that each `arm` sets anew, until it is stopped for good. */
 export function rearmable(fire: () => void): { arm: (ms: number) => void; stop: () => void } {
   let timer: NodeJS.Timeout | undefined

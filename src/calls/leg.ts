@@ -10,10 +10,9 @@ export type LegOptions = {
   channelId: string
   /** E.164; only digits and a leading + ever reach a dial string. */
   number: string
-  /** What the called party sees, E.164. */
-  callerId: string
+  /** What the called party sees, E.164; undefined: that the number is withheld. */
+  callerId: string | undefined
   ringMs: number
-  maxTalkMs: number
   /** The call that this leg belongs to; the leg says so when it enters the application. */
   callId: string
   /** Called once, synchronously with the answer, so that of two simultaneous answers one is first. */
@@ -29,6 +28,10 @@ export type LegEnd = { channel: string; cause: number; sip: number | undefined }
 export type Leg = {
   readonly channelId: string
   readonly number: string
+  /** What Asterisk calls the channel; undefined until it has been seen. */
+  readonly name: string | undefined
+  /** Whether it ended while nobody told us: then only the instant before that is known. */
+  readonly missed: boolean
   /** Resolves when the leg will never answer any more. */
   readonly failed: Promise<Unanswered>
   /** Resolves when the channel is gone, answered or not, to the instant (ms since the epoch) it was last known to live. */
@@ -39,6 +42,12 @@ export type Leg = {
 
 /** How long the end of a leg may take after we have asked for it, in milliseconds. */
 export const LEG_END_MS = 5_000
+
+/**
+ * How much longer than it may ring a leg may live before it is joined to anybody, in milliseconds. Asterisk ends it then, and that is
+ * all that does once we are dead. Whoever joins it sets another limit first.
+ */
+const UNJOINED_MS = 10_000
 
 /** First Stasis() argument of a leg that we create. */
 export const LEG = 'leg'
@@ -56,22 +65,27 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
   let phase: 'created' | 'dialled' | 'answered' | 'gone' = 'created'
   let cancelled: number | undefined
   let rang = false
+  let name: string | undefined
+  let missed = false
 
   const off = ari.onChannel(channelId, (event) => {
     switch (event.type) {
       case 'StasisStart':
+        name = event.channel.name
         return started()
       case 'Dial':
         // Many carriers let it ring in early media, without saying so.
         if (event.dialstatus === 'RINGING' || event.dialstatus === 'PROGRESS') rang = true
         return event.dialstatus === 'ANSWER' ? answered() : undefined
       case 'Seen':
+        name = event.channel.name
         if (event.channel.state === 'Ringing') rang = true
         return event.channel.state === 'Up' ? answered() : started()
       case 'ChannelDestroyed':
         options.onEnd?.({ channel: channelId, cause: event.cause, sip: event.tech_cause })
         return gone(statusOf(event, rang))
       case 'Vanished':
+        missed = true
         return gone('failed', event.lastSeenAt)
     }
   })
@@ -112,6 +126,12 @@ export function ringLeg(ari: Ari, options: LegOptions): Leg {
   return {
     channelId,
     number,
+    get name() {
+      return name
+    },
+    get missed() {
+      return missed
+    },
     failed: failed.promise,
     ended: ended.promise,
     cancel(elsewhere) {
@@ -127,15 +147,22 @@ export function watchLeg(ari: Ari, { channelId, number }: Answered): Leg {
   const failed = deferred<Unanswered>()
   const ended = deferred<number>()
   let gone = false
+  let missed = false
   const off = ari.onChannel(channelId, (event) => {
     const { type } = event
     if (type !== 'StasisEnd' && type !== 'ChannelDestroyed' && type !== 'Vanished') return
     gone = true
+    missed = type === 'Vanished'
     off()
     ended.resolve(type === 'Vanished' ? event.lastSeenAt : ari.now())
   })
   const cancel = () => (gone ? undefined : hangUpChannel(ari, channelId, NORMAL_CLEARING))
-  return { channelId, number, failed: failed.promise, ended: ended.promise, cancel }
+  return {
+    ...{ channelId, number, name: undefined, failed: failed.promise, ended: ended.promise, cancel },
+    get missed() {
+      return missed
+    },
+  }
 }
 
 /** 404 is as good as done: the channel does not exist yet, and then comes back at its start, or no longer. */
@@ -146,7 +173,7 @@ function hangUpChannel(ari: Ari, channelId: string, cause: number): void {
 }
 
 function creation(application: string, options: LegOptions): object {
-  const { channelId, number, callerId, callId, ringMs, maxTalkMs } = options
+  const { channelId, number, callerId, callId, ringMs } = options
   return {
     endpoint: `PJSIP/${dialable(number)}@trunk`,
     app: application,
@@ -156,9 +183,10 @@ function creation(application: string, options: LegOptions): object {
     formats: 'ulaw,alaw',
     variables: {
       // On a created channel the connected line, not the caller id, becomes the From of the INVITE.
-      'CONNECTEDLINE(num,i)': dialable(callerId),
-      'CONNECTEDLINE(num-pres)': 'allowed',
-      'TIMEOUT(absolute)': String(Math.ceil((ringMs + maxTalkMs) / 1000)),
+      // A presentation without a number would show the trunk's own name.
+      'CONNECTEDLINE(num,i)': callerId === undefined ? 'anonymous' : dialable(callerId),
+      'CONNECTEDLINE(num-pres)': callerId === undefined ? 'prohib' : 'allowed',
+      'TIMEOUT(absolute)': String(Math.ceil((ringMs + UNJOINED_MS) / 1000)),
     },
   }
 }

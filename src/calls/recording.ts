@@ -1,6 +1,6 @@
 import { AriError } from './ari-socket.ts'
 import type { Ari } from './ari.ts'
-import type { PromptName, Recording } from './call.ts'
+import type { Recording, Spoken } from './call.ts'
 import { media } from './prompts.ts'
 
 export type RecordingOptions = {
@@ -14,7 +14,7 @@ export type RecordingOptions = {
   /** Told when the talk is not recorded to its end. */
   onFault: (why: Error) => void
   /** Told when the announcement could not be played. */
-  onBadPrompt: (prompts: PromptName[]) => void
+  onBadPrompt: (prompts: Spoken[]) => void
 }
 
 /** How much longer than the longest talk a recording may be, in seconds: it is the talk that is limited. */

@@ -5,7 +5,9 @@ import type { AriCallOptions } from './ari-call.ts'
 import type { Ari, Snapshot } from './ari.ts'
 import { OUT_OF_ORDER, turnAway, type Answered, type Call } from './call.ts'
 import { resumeTalk } from './flows/connect.ts'
+import { resumePaidTalk } from './flows/paid-call.ts'
 import { isIn, isOurs } from './ours.ts'
+import { closeHolds, payingFor } from './recover-holds.ts'
 import { mayBeRecorded } from './recording.ts'
 
 /** What has to be done so that the records and Asterisk agree again. */
@@ -74,9 +76,13 @@ export type Desk = {
   log: Logger
   ari: Ari
   live: ReadonlyMap<string, { channelId: string }>
+  /** Ids of calls whose first party we ring ourselves, and who has not answered yet. */
+  placing: () => Iterable<string>
   newCall: (what: Pick<AriCallOptions, 'channelId' | 'from' | 'adopted'> & { id?: string }) => Call
   run: (call: Call, script: () => Promise<void>) => void
   close: (id: string, end: CallEnd) => Promise<void>
+  /** Until it succeeds or we stop. Never rejects. */
+  keepTrying: (id: string, work: () => Promise<void>) => Promise<void>
 }
 
 /** Does what `recovery` finds to be done. No event comes before this has ended, so it waits for none. */
@@ -92,16 +98,30 @@ export async function recover(desk: Desk, snapshot: Snapshot): Promise<void> {
     await desk.close(record.id, { endedAt })
   }
   const records = await ctx.store.openCalls()
+  const holds = await ctx.store.openHolds()
   const lastAlive = await ctx.store.lastAlive()
   const todo = recovery(ari.application, records, snapshot, live, ari.waitsFor)
   for (const { record, answered: adopted } of todo.adopt) {
     const { id, channelId, from } = record
     const call = newCall({ id, channelId, from: () => from, adopted })
+    const paid = await payingFor(ctx, id, holds)
     run(call, async () => {
       await checkRecording(record)
-      await resumeTalk(call, ctx, adopted)
+      await resumeTalk(
+        call,
+        ctx,
+        adopted,
+        paid && (() => resumePaidTalk(call, ctx, { ...paid, answered: adopted })),
+      )
     })
   }
+  // Before anything is hung up: what ends by that has ended before.
+  const lookedAfter = new Set([
+    ...live.keys(),
+    ...desk.placing(),
+    ...todo.adopt.map(({ record }) => record.id),
+  ])
+  const holdsLeft = await closeHolds(desk, holds, lookedAfter, lastAlive)
   for (const { channelId, record } of todo.apologise) {
     const call = newCall({ channelId, from: () => record?.from, ...(record && { id: record.id }) })
     run(call, async () => {
@@ -115,7 +135,7 @@ export async function recover(desk: Desk, snapshot: Snapshot): Promise<void> {
   const remove = (uri: string) => ari.request('DELETE', uri).catch(() => undefined)
   for (const id of todo.hangUp) await remove(`channels/${id}`)
   for (const id of todo.removeBridges) await remove(`bridges/${id}`)
-  log.info(counts(todo), 'agreed with Asterisk')
+  log.info({ ...counts(todo), holdsLeft }, 'agreed with Asterisk')
 }
 
 function counts(recovery: object): Record<string, number> {

@@ -16,7 +16,7 @@ export type Ringing = {
 }
 
 /** How much later than Asterisk we give up a ringing number ourselves, in milliseconds. */
-const RING_GRACE_MS = 5_000
+export const RING_GRACE_MS = 5_000
 
 /** Rings the other party's numbers while the caller hears a ringing tone. The first answer wins, however close the second. */
 export async function ringParties(ari: Ari, call: Ringing, ring: Ring): Promise<Rung> {

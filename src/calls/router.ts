@@ -1,24 +1,29 @@
 import type { Logger } from 'pino'
 import type { Account, FlowName, VirtualNumber } from '../engine/accounts.ts'
-import { endCall, type CallEnd } from '../engine/calls.ts'
 import type { Context } from '../engine/context.ts'
 import { callerNumber, dialledNumber, maskNumber } from '../engine/phone.ts'
 import { ariCall, type AriCallOptions } from './ari-call.ts'
 import { connectAri, type AriOptions, type Snapshot } from './ari.ts'
 import type * as Asterisk from './ari-types.ts'
-import { Hangup, OUT_OF_ORDER, turnAway, UNASSIGNED, type Call, type PromptName } from './call.ts'
+import { OUT_OF_ORDER, turnAway, UNASSIGNED, type Call, type Spoken } from './call.ts'
+import { serveCallbacks } from './callbacks.ts'
 import { within } from './deferred.ts'
+import { callingCard } from './flows/calling-card.ts'
 import { masking } from './flows/masking.ts'
 import { pinLine } from './flows/pin-line.ts'
+import { REJECTED, voipLine } from './flows/voip-line.ts'
 import { LEG, type LegEnd } from './leg.ts'
+import { callingLine, LINE } from './line-door.ts'
+import { serveLines } from './lines.ts'
 import { asked } from './override.ts'
 import { recover } from './recover.ts'
+import { runCalls } from './running.ts'
 import type { DigitTimes } from './voice.ts'
 
 type Flow = (call: Call, ctx: Context, vn: VirtualNumber, account: Account) => Promise<void>
 
 /** The script that answers a virtual number, by the name in its row. */
-const FLOWS: Record<FlowName, Flow> = { masking, 'pin-line': pinLine }
+const FLOWS: Record<FlowName, Flow> = { masking, 'pin-line': pinLine, 'calling-card': callingCard }
 
 export type CallDoorOptions = Pick<
   AriOptions,
@@ -40,6 +45,8 @@ export type CallDoor = {
   live: () => number
   /** Those of them in which two people are joined. */
   talking: () => number
+  /** Looks now for callbacks that are owed or shall end. */
+  wakeCallbacks: () => void
   /**
    * Turns new callers away, gives those who are not talking yet `graceMs` to get through, hangs up the rest and
    * disconnects. Talks go on without us; the next process adopts them.
@@ -49,19 +56,17 @@ export type CallDoor = {
 
 /** How long a call that is hung up may take to be gone, in milliseconds. */
 const HANGUP_MS = 1_000
-/** Pauses between attempts to close a record that the store does not take, in milliseconds. */
-const FIRST_CLOSE_MS = 1_000
-const LONGEST_CLOSE_MS = 60_000
 
 /** Connects to Asterisk and runs the script of each call that comes. */
 export function takeCalls(options: CallDoorOptions): CallDoor {
   const { ctx, log } = options
-  const live = new Map<string, Running>()
   let stopping = false
+  const { live, run, close, keepTrying, insist } = runCalls({ ctx, log, stopping: () => stopping })
   const ari = connectAri({ ...options, now: ctx.now, onStart: arrived, reconcile })
 
   function arrived({ args, channel }: Asterisk.StasisStart): void {
     if (args[0] === LEG) return strayLeg(channel.id)
+    if (args[0] === LINE) return calledByLine(args, channel)
     let caller: string | undefined
     const call = newCall({ channelId: channel.id, from: () => caller })
     run(call, async () => {
@@ -79,59 +84,35 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
     })
   }
 
-  /** Runs one call to its end. Never rejects: a call is nobody's await. */
-  function run(call: Call, script: () => Promise<void>): void {
-    const state: Running = { call, channelId: call.channelId, over: runToEnd(call, script), ended: false }
-    live.set(call.id, state)
-    void state.over.then(async () => {
-      state.ended = true
-      log.info({ call: call.id, ...call.notes }, 'call ended')
-      await close(call.id, { endedAt: call.goneAt ?? ctx.now(), by: call.dismissed ? 'us' : 'caller' })
-      live.delete(call.id)
+  function calledByLine(args: string[], channel: Asterisk.Channel): void {
+    let caller: string | undefined
+    const call = newCall({ channelId: channel.id, from: () => caller })
+    run(call, async () => {
+      if (stopping) return turnAway(call, 'try-later', OUT_OF_ORDER)
+      const line = await callingLine(ctx, args, channel.name)
+      log.info({ call: call.id, channel: channel.id, card: line?.cardId, flow: LINE }, 'call')
+      if (!line) return call.hangup(REJECTED)
+      caller = line.callerId
+      await voipLine(call, ctx, line.account, { ...line, dialled: channel.dialplan.exten })
     })
   }
 
-  async function runToEnd(call: Call, script: () => Promise<void>): Promise<void> {
-    try {
-      await script()
-    } catch (error) {
-      if (!(error instanceof Hangup)) {
-        log.error({ err: error, call: call.id }, 'a call failed')
-        await turnAway(call, 'try-later', OUT_OF_ORDER).catch(() => undefined)
-      }
-    }
-    await call.hangup()
-  }
-
-  /**
-   * Closes a call's record whatever happens: the script has usually done so, and then this changes nothing. The store
-   * may be full or locked for a while; the instant stays the true one.
-   */
-  async function close(id: string, end: CallEnd): Promise<void> {
-    for (let waitMs = FIRST_CLOSE_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_CLOSE_MS)) {
-      try {
-        return await endCall(ctx, id, end)
-      } catch (error) {
-        log.error({ err: error, call: id }, 'a call cannot be closed yet')
-      }
-      if (stopping) return
-      await new Promise((resolve) => setTimeout(resolve, waitMs))
-    }
-  }
-
   function reconcile(snapshot: Snapshot): Promise<void> {
-    return recover({ ctx, log, ari, live, newCall, run, close }, snapshot)
+    lines.reconnected()
+    return recover(
+      { ctx, log, ari, live, placing: callbacks.placing, newCall, run, close, keepTrying },
+      snapshot,
+    )
   }
 
   function newCall(what: Pick<AriCallOptions, 'channelId' | 'from' | 'adopted'> & { id?: string }): Call {
     const id = what.id ?? ctx.newId()
-    const onBadPrompt = (prompts: PromptName[]) =>
-      log.error({ call: id, prompts }, 'Asterisk cannot play this')
+    const onBadPrompt = (prompts: Spoken[]) => log.error({ call: id, prompts }, 'Asterisk cannot play this')
     const onNotRecorded = (err: Error) => log.error({ call: id, err }, 'a talk is not recorded')
     const onLegEnd = (end: LegEnd) => log.info({ call: id, ...end }, 'leg ended')
     return ariCall(ari, {
       ...{ ...what, id, times: options.digits, newId: ctx.newId, contexts: options.contexts },
-      ...{ onBadPrompt, onNotRecorded, onLegEnd },
+      ...{ onBadPrompt, onNotRecorded, onLegEnd, insist: (work) => insist(id, work) },
     })
   }
 
@@ -142,6 +123,7 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
 
   async function stop(graceMs: number): Promise<void> {
     stopping = true
+    await Promise.all([callbacks.stop(), lines.stop()])
     const quiet = () => running().filter(({ call }) => !call.talking)
     await within(Promise.all(quiet().map(({ over }) => over)), graceMs)
     // Looked for anew: some have come meanwhile.
@@ -154,14 +136,17 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
     ari.close()
   }
 
+  const lines = serveLines({ ari, ctx, log })
+  const callbacks = serveCallbacks({
+    ...{ ctx, log, ari, live, newCall, keepTrying },
+    run: (call, script) => run(call, script).over,
+  })
   const running = () => [...live.values()].filter(({ ended }) => !ended)
   return {
     connected: ari.connected,
     live: () => running().length,
     talking: () => running().filter(({ call }) => call.talking).length,
+    wakeCallbacks: callbacks.wake,
     stop,
   }
 }
-
-/** A call whose script runs, or has `ended` and whose record is being closed. */
-type Running = { call: Call; channelId: string; over: Promise<void>; ended: boolean }

@@ -1,5 +1,5 @@
 import type { Ari } from './ari.ts'
-import type { Ask, Call, PromptName } from './call.ts'
+import type { Ask, Call, Spoken } from './call.ts'
 import type { Caller } from './caller.ts'
 import { deferred, rearmable, within } from './deferred.ts'
 import { EMPTY, press, type Entry } from './digits.ts'
@@ -19,21 +19,24 @@ export type VoiceOptions = {
   times: DigitTimes
   newId: () => string
   /** Told of prompts that Asterisk could not play; the call goes on without them. */
-  onBadPrompt: (prompts: PromptName[]) => void
+  onBadPrompt: (prompts: Spoken[]) => void
 }
 
 type Playing = { ended: Promise<'done' | 'stopped'>; stop: () => void }
 
+/** `start`: says something and does not wait for its end. */
+export type Voice = Pick<Call, 'play' | 'ask'> & { start: (spoken: Spoken[]) => Promise<Playing> }
+
 /** Beyond this a prompt is taken as ended even if Asterisk never says so, in milliseconds. */
 const LONGEST_PROMPT_MS = 60_000
 /** How long a prompt that was stopped may take to end, in milliseconds. */
-const STOP_MS = 1_000
+export const STOP_MS = 1_000
 
 /** Speaking to a caller and listening to the keys. */
-export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Call, 'play' | 'ask'> {
+export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Voice {
   const { times } = options
 
-  async function start(prompts: PromptName[]): Promise<Playing> {
+  async function start(prompts: Spoken[]): Promise<Playing> {
     const playbackId = `${ari.application}-${options.newId()}`
     const ended = deferred<'done' | 'stopped'>()
     const forget = ari.onPlaybackFinished(playbackId, (state) => {
@@ -70,7 +73,7 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
     return { ended: ended.promise, stop }
   }
 
-  async function play(...prompts: PromptName[]): Promise<void> {
+  async function play(...prompts: Spoken[]): Promise<void> {
     const playing = await start(prompts)
     const how = await caller.whileHere(within(playing.ended, LONGEST_PROMPT_MS))
     if (how === 'timeout') playing.stop()
@@ -114,5 +117,5 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Pick<Cal
     }
   }
 
-  return { play, ask }
+  return { play, ask, start }
 }

@@ -227,7 +227,7 @@ describe('whose PINs', () => {
   })
 
   test('wrong ones are counted for FastAGI and for nothing else', async () => {
-    const ways: string[] = []
+    const ways: (string | undefined)[] = []
     const checkPin = door.ctx.store.checkPin.bind(door.ctx.store)
     door.ctx.store.checkPin = (query, decide) => {
       ways.push(query.guesser.way)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { ariCall, type AriCallOptions } from '../../src/calls/ari-call.ts'
 import { connectAri, type Ari } from '../../src/calls/ari.ts'
-import type { Call, Ring } from '../../src/calls/call.ts'
+import type { Call, Spoken, Ring } from '../../src/calls/call.ts'
 import { media } from '../../src/calls/prompts.ts'
 import { createLog } from '../../src/log.ts'
 import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
@@ -19,7 +19,7 @@ let asterisk: FakeAri
 let ari: Ari
 let call: Call
 let arrived: boolean
-let badPrompts: string[][]
+let badPrompts: Spoken[][]
 /** Listeners that have not been taken back. */
 let listening: number
 
@@ -54,6 +54,7 @@ beforeEach(async () => {
       contexts: [],
       onBadPrompt: (prompts) => badPrompts.push(prompts),
       onNotRecorded: (why) => expect(why).toBeUndefined(),
+      insist: (work) => work(),
       ...options,
     })
   await soon(() => expect(ari.connected()).toBe(true))
@@ -373,7 +374,8 @@ describe('ringing', () => {
       variables: {
         'CONNECTEDLINE(num,i)': '+916292134471',
         'CONNECTEDLINE(num-pres)': 'allowed',
-        'TIMEOUT(absolute)': '3620',
+        // To ring, and to be joined.
+        'TIMEOUT(absolute)': '30',
       },
     })
     asterisk.model.enter(LEG1)
@@ -585,7 +587,7 @@ describe('talking', () => {
     expect(call.talking).toBe(true)
     expect(asterisk.model.bridges.get(BRIDGE)).toEqual([CALLER, LEG1])
     hangsUp(LEG1)
-    expect(await talking).toBe(Date.now())
+    expect(await talking).toEqual({ at: Date.now(), by: 'party' })
     expect(call.dismissed).toBe(false)
     await call.hangup()
     expect(call.dismissed).toBe(true)
@@ -593,10 +595,15 @@ describe('talking', () => {
     expect(call.talking).toBe(false)
   })
 
-  test('as they are joined, Asterisk is told when to end it: both at once, and without being waited for', async () => {
+  test("before they are joined, Asterisk is told when to end it: both at once, and the caller's is not waited for", async () => {
     const party = await answered()
-    asterisk.drop('POST channels/*/variable', 2)
+    asterisk.drop(`POST channels/${CALLER}/variable`)
+    const held = asterisk.hold(`POST channels/${LEG1}/variable`)
     void call.talk(party)
+    const { release } = await held
+    await asterisk.settled()
+    expect(call.talking).toBe(false)
+    release()
     await soon(() => expect(call.talking).toBe(true))
     const limits = asterisk.requests.filter(({ path }) => path.endsWith('/variable'))
     expect(limits.map(({ path }) => path).sort()).toEqual(
@@ -606,12 +613,22 @@ describe('talking', () => {
     hangsUp(LEG1)
   })
 
-  test('part of a second is a whole one, and a limit that is refused is no reason not to talk', async () => {
+  test('a limit that Asterisk does not take for the party keeps them apart: the one it has ends any minute', async () => {
+    const party = await answered()
+    asterisk.refuse(`POST channels/${LEG1}/variable`, 500)
+    const talking = call.talk(party).catch((error: unknown) => (error as Error).name)
+    await asked(`POST channels/${LEG1}/variable`)
+    await pass(5_000)
+    expect(await talking).toBe('AriError')
+    expect(asterisk.asked()).not.toContain(`POST bridges/${BRIDGE}/addChannel`)
+  })
+
+  test("part of a second is a whole one, and a refusal of the caller's is no reason not to talk", async () => {
     const ringing = call.ring({ ...RING, maxTalkMs: 3_600_001 })
     await asked(dialOf(LEG1))
     answers(LEG1)
     const rung = await ringing
-    asterisk.refuse('POST channels/*/variable', 500)
+    asterisk.refuse(`POST channels/${CALLER}/variable`, 500)
     const talking = call.talk('answered' in rung ? rung.answered : { number: '', channelId: '' })
     await soon(() => expect(call.talking).toBe(true))
     await asterisk.settled()
@@ -678,7 +695,7 @@ describe('talking', () => {
       jest.advanceTimersByTime(1)
       expect(ari.connected()).toBe(true)
     })
-    expect(await talking).toBe(lostAt)
+    expect(await talking).toEqual({ at: lostAt, by: 'party' })
   })
 
   test('the party has left before the two are joined: the talk is over', async () => {
@@ -714,10 +731,11 @@ describe('talking', () => {
     const later = ariCall(ari, {
       ...{ id: 'k1', channelId: CALLER, from: () => undefined, times: TIMES, newId, adopted },
       ...{ onBadPrompt: () => undefined, onNotRecorded: () => undefined, contexts: [] },
+      insist: (work) => work(),
     })
     expect(later.talking).toBe(true)
     const onFailed = jest.fn()
-    const watching = later.talk(adopted, { announced: true, onFailed })
+    const watching = later.talk(adopted, { recording: { announced: true, onFailed } })
     hangsUp(LEG1)
     await watching
     await later.hangup()

@@ -41,6 +41,7 @@ beforeEach(async () => {
     contexts: ['other', 'gate'],
     onBadPrompt: (prompts) => expect(prompts).toEqual([]),
     onNotRecorded: (why) => expect(why).toBeUndefined(),
+    insist: (work) => work(),
   })
 })
 

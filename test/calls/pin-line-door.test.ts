@@ -205,7 +205,7 @@ describe("a dialplan of one's own", () => {
     await over(door)
   })
 
-  test.each([[['calling-card']], [['pin-line', 'db=0']], [['pin-line', 'db=7', 'x']], [['masking', 'db=7']]])(
+  test.each([[['callback']], [['pin-line', 'db=0']], [['pin-line', 'db=7', 'x']], [['masking', 'db=7']]])(
     'what it cannot ask for, %j: try later, and one error in the log',
     async (args) => {
       const door = await open()

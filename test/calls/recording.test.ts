@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { ariCall } from '../../src/calls/ari-call.ts'
 import { connectAri, type Ari } from '../../src/calls/ari.ts'
-import type { Answered, Call } from '../../src/calls/call.ts'
+import type { Answered, Call, Spoken } from '../../src/calls/call.ts'
 import { media } from '../../src/calls/prompts.ts'
 import { createLog } from '../../src/log.ts'
 import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
@@ -19,7 +19,7 @@ let ari: Ari
 let call: Call
 let party: Answered
 let faults: string[]
-let badPrompts: string[][]
+let badPrompts: Spoken[][]
 let onFailed: jest.Mock<() => void>
 /** Listeners that have not been taken back. */
 let listening: number
@@ -48,6 +48,7 @@ beforeEach(async () => {
     contexts: [],
     onBadPrompt: (prompts) => badPrompts.push(prompts),
     onNotRecorded: (why) => faults.push(why.message),
+    insist: (work) => work(),
   })
   asterisk.model.parties.set(NUMBER, 'answers')
   const ring = { numbers: [NUMBER], callerId: '+916292134471', strategy: 'in_turn' as const }
@@ -84,7 +85,7 @@ const bodyOf = (what: string) => asterisk.requests.find((request) => request.wha
 
 /** The two talk; the promise tells how that ended: 'over', or the name of the error. */
 function talk(announced = false): Promise<string> {
-  return call.talk(party, { announced, onFailed }).then(
+  return call.talk(party, { recording: { announced, onFailed } }).then(
     () => 'over',
     (error: unknown) => (error as Error).name,
   )

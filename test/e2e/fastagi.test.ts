@@ -54,7 +54,6 @@ exten => h,1,AGI(agi://\${PINBRIDGE_AGI}/check?db=1&pin=4711)
 const stage = useStage({
   fastagi: true,
   dialplan: DIALPLAN,
-  modules: ['func_global'],
   env: { PINBRIDGE_DIGITS_FIRST_MS: '1000' },
 })
 let pins: PinDesk

@@ -38,6 +38,12 @@ export function fakeBridges(
     return NO_CONTENT
   }
 
+  function removeChannel(bridge: string, { body }: Asked): Answer {
+    if (!bridges.get(bridge)?.includes(String(body['channel']))) return NOT_FOUND
+    leave(String(body['channel']))
+    return NO_CONTENT
+  }
+
   function record(bridge: string, { body }: Asked): Answer {
     const { name } = body as { name: string }
     if (!bridges.has(bridge)) return NOT_FOUND
@@ -110,6 +116,7 @@ export function fakeBridges(
     [/^GET recordings\/live\/([^/]+)$/, (_, name) => found(recordings.get(name) !== undefined, { name })],
     [/^GET recordings\/stored\/([^/]+)$/, (_, name) => found(recordings.has(name), { name })],
     [/^POST bridges\/([^/]+)\/addChannel$/, (asked, id) => addChannels(id, asked)],
+    [/^POST bridges\/([^/]+)\/removeChannel$/, (asked, id) => removeChannel(id, asked)],
     [/^POST bridges\/([^/]+)\/record$/, (asked, id) => record(id, asked)],
     [/^POST bridges\/([^/]+)\/play$/, (asked, id) => play(id, asked)],
     [/^POST bridges\/([^/]+)$/, (_, id) => create(id)],

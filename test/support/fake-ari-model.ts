@@ -1,4 +1,5 @@
 import { fakeBridges } from './fake-ari-bridges.ts'
+import { fakeSip } from './fake-ari-sip.ts'
 import type { Answer, Asked } from './fake-ari.ts'
 
 /** How a number that is dialled behaves: Q.850 cause and SIP status of its end, or what it does by itself. */
@@ -6,6 +7,8 @@ export type Behaviour = 'silent' | 'answers' | { cause: number; sip: number }
 
 export type FakeChannel = {
   id: string
+  /** As Asterisk calls it: `PJSIP/trunk-0000002a`. */
+  name: string
   state: 'Down' | 'Ring' | 'Ringing' | 'Up'
   from: string
   exten: string
@@ -34,8 +37,11 @@ export function fakeModel(emit: Emit) {
   const channels = new Map<string, FakeChannel>()
   const bridging = fakeBridges(emit, (id) => channels.get(id)?.inStasis)
   const { bridges } = bridging
+  const sip = fakeSip()
   const playbacks = new Map<string, { channelId: string; media: string[] }>()
   const parties = new Map<string, Behaviour>()
+  /** Global variables. */
+  const globals = new Map<string, string>()
   /** Requests that had to wait until a prompt ended: each would be silence in a caller's ear. */
   const stalls: string[] = []
   const missing = new Set<string>()
@@ -168,6 +174,16 @@ export function fakeModel(emit: Emit) {
     [/^GET asterisk\/ping$/, () => ({ status: 200, body: { ping: 'pong' } })],
     [/^GET channels$/, () => ({ status: 200, body: [...channels.values()].map(toJson) })],
     ...bridging.routes,
+    ...sip.routes,
+    [/^GET asterisk\/variable$/, ({ query }) => global(query.get('variable') ?? '')],
+    [
+      /^POST asterisk\/variable$/,
+      ({ query }) => {
+        // Without a value it is removed.
+        globals.delete(query.get('variable') ?? '')
+        return NO_CONTENT
+      },
+    ],
     [
       /^GET playbacks\/([^/]+)$/,
       (_, id) =>
@@ -217,6 +233,8 @@ export function fakeModel(emit: Emit) {
     return { status: 200, body: { value: dialplan.places.has(place) ? '1' : '0' } }
   }
 
+  const global = (name: string): Answer => ({ status: 200, body: { value: globals.get(name) ?? '' } })
+
   /** The channel goes on in the dialplan, where it may stay or end. */
   function goOn(channel: FakeChannel, { body }: Asked): Answer {
     if (!channel.inStasis) return { status: 409, body: { message: 'Channel not in Stasis' } }
@@ -242,8 +260,9 @@ export function fakeModel(emit: Emit) {
       from = '+919812345678',
       to = '+916292134471',
       args = [] as string[],
+      name = undefined as string | undefined,
     } = {}): string {
-      const channel: FakeChannel = { ...fresh(id), state: 'Ring', from, exten: to, args, outside: true }
+      const channel: FakeChannel = { ...fresh(id, name), state: 'Ring', from, exten: to, args, outside: true }
       channels.set(id, channel)
       enter(channel)
       return id
@@ -276,8 +295,10 @@ export function fakeModel(emit: Emit) {
     channels,
     bridges,
     bridging,
+    sip,
     playbacks,
     parties,
+    globals,
     stalls,
     missing,
     dialplan,
@@ -307,9 +328,10 @@ export function fakeModel(emit: Emit) {
   }
 }
 
-function fresh(id: string): FakeChannel {
+function fresh(id: string, name = `PJSIP/trunk-${id}`): FakeChannel {
   return {
     id,
+    name,
     state: 'Down',
     from: '',
     exten: '',
@@ -322,12 +344,12 @@ function fresh(id: string): FakeChannel {
   }
 }
 
-function toJson({ id, state, from, exten, args, inStasis }: FakeChannel) {
+function toJson({ id, name, state, from, exten, args, inStasis }: FakeChannel) {
   const application = ['pinbridge', ...args].join(',')
   return {
     id,
     protocol_id: id,
-    name: `PJSIP/trunk-${id}`,
+    name,
     state,
     caller: { name: '', number: from },
     connected: { name: '', number: '' },

@@ -175,7 +175,9 @@ export async function startFakeAri() {
 
     /** What was asked so far about calls: not what every connect begins with. */
     asked: () =>
-      requests.map(({ what }) => what).filter((what) => !/eventFilter$|^GET (channels|bridges)$/.test(what)),
+      requests
+        .map(({ what }) => what)
+        .filter((what) => !/eventFilter$|^GET (channels|bridges|endpoints\/PJSIP)$/.test(what)),
 
     /** Sends text that need not be JSON. */
     say(text: string, app = 'pinbridge'): void {

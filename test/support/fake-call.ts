@@ -4,10 +4,12 @@ import {
   type Call,
   type Notes,
   type Place,
-  type PromptName,
   type Recording,
   type Ring,
   type Rung,
+  type Spoken,
+  type TalkEnd,
+  type TalkLimit,
 } from '../../src/calls/call.ts'
 import type { Unanswered } from '../../src/engine/calls.ts'
 
@@ -17,40 +19,53 @@ export type Script = {
   from: string | undefined
   /** What is keyed at each question, '' for nothing; after the last, nothing. */
   keys?: string[]
-  /** The number that answers, or how ringing ends otherwise; by default the first answers. */
-  ring?: Unanswered['status'] | { answers: string }
-  /** How long the talk lasts until the other party leaves, in milliseconds. */
-  talkMs?: number
+  /** The number that answers, or how ringing ends otherwise; by default the first answers. A list: one time after the other. */
+  ring?: Ringing | Ringing[]
+  /** How long the talk lasts until the other party leaves, in milliseconds. A list: one talk after the other. */
+  talkMs?: number | number[]
   /** Asterisk does not record. */
   recordingFails?: boolean
   /** The caller leaves during this verb, counted from 0. */
   leavesAt?: number
 }
 
+type Ringing = Unanswered['status'] | { answers: string } | undefined
+
 export type FakeCall = Call & {
   /** The verbs so far, the one during which the caller left included. */
   verbs: string[]
-  said: PromptName[]
+  /** Prompts by their names, numbers by their digits. */
+  said: string[]
   rung: Ring[]
   talkedWith: Answered[]
   /** How each talk was to be recorded. */
   recordings: (Recording | undefined)[]
+  limits: (TalkLimit | undefined)[]
+  /** What the caller waited on. */
+  waits: { holdId: string; longestMs: number }[]
+  /** Holds whose books were closed, and the instants. */
+  settled: { holdId: string; endedAt: number }[]
   /** Where the caller was sent. */
   sentTo: Place[]
 }
 
 /** How long each verb takes on the test's clock, in milliseconds; the caller leaves in the middle of one. */
-const VERB_MS = { answer: 100, play: 2_000, ask: 4_000, ring: 6_000, continueAt: 50 }
+const VERB_MS = { answer: 100, play: 2_000, ask: 4_000, ring: 6_000, wait: 0, continueAt: 50 }
 
 /** A caller who keeps to a script, and a clock that goes on with it. */
 export function fakeCall(id: string, clock: { ms: number }, script: Script): FakeCall {
-  const { keys = [], talkMs = 60_000, ring: outcome } = script
+  const { keys = [], talkMs = 60_000, ring } = script
+  const rings = Array.isArray(ring) ? [...ring] : undefined
+  const talks = Array.isArray(talkMs) ? [...talkMs] : undefined
   let goneAt: number | undefined
   const verbs: string[] = []
-  const said: PromptName[] = []
+  const said: string[] = []
   const rung: Ring[] = []
   const talkedWith: Answered[] = []
   const recordings: (Recording | undefined)[] = []
+  const limits: (TalkLimit | undefined)[] = []
+  const waits: { holdId: string; longestMs: number }[] = []
+  const settled: { holdId: string; endedAt: number }[] = []
   const sentTo: Place[] = []
   const notes: Notes = {}
   let asked = 0
@@ -77,6 +92,9 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
     rung,
     talkedWith,
     recordings,
+    limits,
+    waits,
+    settled,
     sentTo,
     notes,
     get goneAt() {
@@ -86,27 +104,41 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
     dismissed: false,
     answer: () => verb('answer', VERB_MS.answer),
     async play(...prompts) {
-      said.push(...prompts)
-      await verb(`play ${prompts.join()}`, VERB_MS.play)
+      const words = prompts.map(spell)
+      said.push(...words)
+      await verb(`play ${words.join()}`, VERB_MS.play)
     },
     async ask({ prompts }) {
-      said.push(...prompts)
-      await verb(`ask ${prompts.join()}`, VERB_MS.ask)
+      const words = prompts.map(spell)
+      said.push(...words)
+      await verb(`ask ${words.join()}`, VERB_MS.ask)
       return keys[asked++] ?? ''
     },
     async ring(ring): Promise<Rung> {
       rung.push(ring)
       await verb('ring', VERB_MS.ring)
       const to = ring.numbers[0] ?? ''
+      const outcome = rings ? rings.shift() : (script.ring as Ringing)
       if (typeof outcome === 'string') return { unanswered: { to, status: outcome } }
       return { answered: { number: outcome?.answers ?? to, channelId: `leg-${id}` } }
     },
-    async talk(answered, recording) {
+    async wait(holdId, longestMs) {
+      waits.push({ holdId, longestMs })
+      await verb('wait', VERB_MS.wait)
+    },
+    async talk(answered, { recording, limit } = {}): Promise<TalkEnd> {
       talkedWith.push(answered)
       recordings.push(recording)
+      limits.push(limit)
       if (script.recordingFails) recording?.onFailed()
-      await verb('talk', talkMs)
-      return clock.ms
+      const lastsMs = talks ? (talks.shift() ?? 60_000) : (talkMs as number)
+      const isCut = limit !== undefined && lastsMs >= limit.longestMs
+      await verb('talk', isCut ? limit.longestMs : lastsMs)
+      return { at: clock.ms, by: isCut ? 'limit' : 'party' }
+    },
+    async settle(holdId, endedAt, close) {
+      settled.push({ holdId, endedAt })
+      await close(endedAt)
     },
     async continueAt(place) {
       sentTo.push(place)
@@ -116,4 +148,9 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
     note: (what) => void Object.assign(notes, what),
     hangup: () => Promise.resolve(),
   }
+}
+
+function spell(spoken: Spoken): string {
+  if (typeof spoken === 'string') return spoken
+  return 'number' in spoken ? String(spoken.number) : spoken.digits
 }

@@ -12,6 +12,8 @@ export type Step =
   | { do: 'tones'; digits: string }
   /** Speaks from here on, while the next steps go on; what is keyed then must go by INFO. */
   | { do: 'speak' }
+  /** Asks by REFER to be replaced by this number, and waits for no answer. */
+  | { do: 'refer'; to: string }
   | { do: 'hangUp' }
   | { do: 'waitForHangUp' }
 
@@ -23,6 +25,8 @@ export type Caller = {
   steps: Step[]
   /** More lines for the INVITE. */
   headers?: string[]
+  /** It registers first, and answers challenges. Then it is asked for the password, and says who it is, by this. */
+  login?: { user: string; password: string }
   /** Where it would hear, if it were to. Else that may be where the called phone hears and plays back what it hears. */
   deafOn?: number
 }
@@ -31,7 +35,8 @@ export type Callee =
   | { answers: 'after'; ringMs: number; steps: Step[] }
   /** Rings until the other side gives up. */
   | { answers: 'never' }
-  | { answers: 'refuses'; status: number; ringMs?: number }
+  /** `redirectsTo`: what a 3xx names instead. */
+  | { answers: 'refuses'; status: number; ringMs?: number; redirectsTo?: string }
 
 /** A file of raw u-law that the phone finds in its folder. */
 export const VOICE = 'voice.ulaw'
@@ -62,7 +67,8 @@ const SDP_WITHOUT_EVENTS = SDP.split('\n')
 const EMPTY = 'Content-Length: 0\n'
 
 /** A SIPp scenario that places a call. */
-export function callerScript({ from, refusedWith, steps, headers = [] }: Caller): string {
+export function callerScript(caller: Caller): string {
+  const { from, refusedWith, steps, headers = [], login } = caller
   const request = (method: string, cseq: number, rest: string) =>
     [
       `${method} ${method === 'INVITE' ? 'sip:[service]@[remote_ip]:[remote_port]' : '[next_url]'} SIP/2.0`,
@@ -81,14 +87,53 @@ export function callerScript({ from, refusedWith, steps, headers = [] }: Caller)
   const speaks = tones || steps.some((step) => step.do === 'speak')
   const offer = tones ? SDP_WITHOUT_EVENTS : SDP
   const sdp = speaks ? offer.replace('[media_port]', '[rtpstream_audio_port]') : offer
-  const ack = send(request('ACK', 1, EMPTY))
+  const cseq = login ? 2 : 1
+  const ack = send(request('ACK', cseq, EMPTY))
   const refused = [...recvResponse(refusedWith ?? 200), ack]
   const answered = [
     ...recvResponse(200, 'rrs="true"'),
     ack,
-    ...during(steps, (method, cseq, rest) => request(method, cseq, rest)),
+    ...during(steps, (method, cseq, rest) => request(method, cseq, rest), cseq),
   ]
-  return scenario([send(request('INVITE', 1, sdp)), ...(refusedWith === undefined ? answered : refused)])
+  const invite = login
+    ? [
+        ...registering(login),
+        send(request('INVITE', 1, sdp)),
+        '<recv response="401" auth="true"/>',
+        send(request('ACK', 1, EMPTY)),
+        send(request('INVITE', 2, `${authentication(login)}\n${sdp}`)),
+      ]
+    : [send(request('INVITE', 1, sdp))]
+  return scenario([...invite, ...(refusedWith === undefined ? answered : refused)])
+}
+
+type Login = NonNullable<Caller['login']>
+
+const authentication = ({ user, password }: Login) => `[authentication username=${user} password=${password}]`
+
+function registering(login: Login): string[] {
+  const register = (cseq: number, ...more: string[]) =>
+    send(
+      [
+        'REGISTER sip:[remote_ip]:[remote_port] SIP/2.0',
+        'Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]',
+        `From: <sip:${login.user}@[remote_ip]:[remote_port]>;tag=[pid]r[call_number]`,
+        `To: <sip:${login.user}@[remote_ip]:[remote_port]>`,
+        'Call-ID: register///[call_id]',
+        `CSeq: ${cseq} REGISTER`,
+        'Contact: <sip:phone@[local_ip]:[local_port]>',
+        'Max-Forwards: 70',
+        'Expires: 300',
+        ...more,
+        EMPTY,
+      ].join('\n'),
+    )
+  return [
+    register(1),
+    '<recv response="401" auth="true"/>',
+    register(2, authentication(login)),
+    '<recv response="200"/>',
+  ]
 }
 
 /** A SIPp scenario that takes calls: the same for every number, or one behaviour for each. */
@@ -141,7 +186,13 @@ function taking(callee: Callee, label: number, reply: (status: string, rest: str
   const ringing = send(reply('180 Ringing', EMPTY))
   if (callee.answers === 'refuses') {
     const before = callee.ringMs === undefined ? [] : [ringing, `<pause milliseconds="${callee.ringMs}"/>`]
-    return [...before, send(reply(`${callee.status} No`, EMPTY), true), '<recv request="ACK"/>']
+    const no = reply(`${callee.status} No`, EMPTY)
+    const elsewhere = `sip:${callee.redirectsTo ?? 'phone'}@[local_ip]:[local_port]`
+    return [
+      ...before,
+      send(no.replace('sip:phone@[local_ip]:[local_port]', elsewhere), true),
+      '<recv request="ACK"/>',
+    ]
   }
   const cancelled = [
     send(reply('200 OK', EMPTY).replace(';tag=[pid]s[call_number]', '')),
@@ -152,13 +203,14 @@ function taking(callee: Callee, label: number, reply: (status: string, rest: str
     '<recv request="ACK"/>',
     '<nop next="90"/>',
   ]
+  const speaks = 'steps' in callee && callee.steps.some((step) => step.do === 'speak')
   if (callee.answers === 'never') return [ringing, '<recv request="CANCEL"/>', ...cancelled]
   return [
     ringing,
     `<recv request="CANCEL" timeout="${Math.max(1, callee.ringMs)}" ontimeout="${label}"/>`,
     ...cancelled,
     `<label id="${label}"/>`,
-    send(reply('200 OK', SDP), true),
+    send(reply('200 OK', speaks ? SDP.replace('[media_port]', '[rtpstream_audio_port]') : SDP), true),
     '<recv request="ACK"/>',
     ...during(callee.steps, (method, cseq, rest) => inDialog(method, cseq, rest)),
   ]
@@ -178,8 +230,12 @@ function inDialog(method: string, cseq: number, rest: string): string {
   ].join('\n')
 }
 
-function during(steps: Step[], request: (method: string, cseq: number, rest: string) => string): string[] {
-  let cseq = 1
+function during(
+  steps: Step[],
+  request: (method: string, cseq: number, rest: string) => string,
+  lastCseq = 1,
+): string[] {
+  let cseq = lastCseq
   return steps.flatMap((step) => {
     switch (step.do) {
       case 'wait':
@@ -192,6 +248,11 @@ function during(steps: Step[], request: (method: string, cseq: number, rest: str
         return [`<nop><action><exec rtp_stream="${TONES},1,0,PCMU/8000"/></action></nop>`]
       case 'speak':
         return [`<nop><action><exec rtp_stream="${VOICE},-1,0,PCMU/8000"/></action></nop>`]
+      case 'refer': {
+        const contact = 'Contact: <sip:phone@[local_ip]:[local_port]>'
+        const target = `${contact}\nRefer-To: <sip:${step.to}@[local_ip]:[local_port]>\n${EMPTY}`
+        return [send(request('REFER', ++cseq, target))]
+      }
       case 'hangUp':
         return [send(request('BYE', ++cseq, EMPTY), true), '<recv response="200"/>']
       case 'waitForHangUp':

@@ -70,6 +70,8 @@ export type Stage = {
   /** Starts the application again on the same data. */
   restart: () => Promise<void>
   asteriskPid: () => number
+  /** Where Asterisk takes SIP, on 127.0.0.1. */
+  sipPort: number
   /** Where FastAGI listens; undefined unless the stage has it. */
   agiPort: number | undefined
   api: (method: string, path: string, body?: unknown) => Promise<{ status: number; body: Body }>
@@ -90,7 +92,8 @@ export type Stage = {
   allocate: (body: Body) => Promise<Body>
   /** Changes settings of the account, in the words of the API; for the calls that follow. */
   settings: (body: Body) => Promise<void>
-  call: (to: string, caller: Caller, rows?: string[][]) => Promise<Phone>
+  /** From the trunk's address, unless said otherwise. */
+  call: (to: string, caller: Caller, rows?: string[][], address?: string) => Promise<Phone>
   answer: (behaviour: Callee | Record<string, Callee>) => Promise<Phone>
   /** Takes calls while `during` runs, then puts the phones away. */
   answering: (
@@ -256,7 +259,10 @@ async function setStage(options: StageOptions = {}): Promise<Stage> {
     expect(await ari('GET', 'bridges')).toEqual([])
     const answer = await fetch(`${http}/readyz`, { headers: { connection: 'close' } })
     const { checks } = (await answer.json()) as { checks: Record<string, string> }
-    expect(checks).toEqual({ store: 'ok', asterisk: 'ok', deliveries: '0 waiting, 0 given up' })
+    expect(checks).toEqual({
+      ...{ store: 'ok', asterisk: 'ok', ledger: 'ok' },
+      deliveries: '0 waiting, 0 given up',
+    })
   }
 
   const stage: Stage = {
@@ -272,6 +278,7 @@ async function setStage(options: StageOptions = {}): Promise<Stage> {
       return made
     },
     asteriskPid,
+    sipPort,
     agiPort,
     api,
     http,
@@ -306,8 +313,8 @@ async function setStage(options: StageOptions = {}): Promise<Stage> {
       const answer = await api('PUT', `/v1/tenants/${sid}/settings`, body)
       expect(answer.body).toMatchObject({ success: true })
     },
-    call: async (to, caller, rows) =>
-      keep(placeCall({ ...callers, port: await freePort('udp') }, to, caller, rows)),
+    call: async (to, caller, rows, address = '127.0.0.1') =>
+      keep(placeCall({ ...callers, address, port: await freePort('udp') }, to, caller, rows)),
     answer: async (behaviour) => {
       const phone = await keep(takeCalls(callees, behaviour))
       await until(() => expect(udpListeners()).toContain(trunkPort))

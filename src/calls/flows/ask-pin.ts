@@ -1,4 +1,10 @@
-import type { Call, PromptName } from '../call.ts'
+import type { Ask, PromptName } from '../call.ts'
+
+/** Whoever can be asked for a PIN. */
+export type Prompter = {
+  play: (...prompts: PromptName[]) => Promise<void>
+  ask: (ask: Ask<PromptName>) => Promise<string>
+}
 
 export type AskPin<T> = {
   attempts: number
@@ -16,7 +22,7 @@ const MAX_KEYS = 19
 
 /** Asks for a PIN until one opens something or the attempts are used up; silence counts as an attempt. */
 export async function askPin<T>(
-  call: Pick<Call, 'ask' | 'play'>,
+  call: Prompter,
   { attempts, check, onWrong }: AskPin<T>,
 ): Promise<T | undefined> {
   let prompts: PromptName[] = ['enter-pin']

@@ -9,7 +9,7 @@ import {
   type Unanswered,
 } from '../../engine/calls.ts'
 import type { Context } from '../../engine/context.ts'
-import type { Answered, Call, PromptName, Recording } from '../call.ts'
+import type { Answered, Call, PromptName, Recording, TalkEnd } from '../call.ts'
 
 /** Who is rung for the caller. */
 export type Party = {
@@ -52,15 +52,21 @@ export async function connect(
     // A store that refuses this refuses the end of the call too, and that is where it is said.
     onFailed: () => void callNotRecorded(ctx, call.id).catch(() => undefined),
   }
-  await endCall(ctx, call.id, {
-    endedAt: await call.talk(rung.answered, recordTalks ? recording : undefined),
-  })
+  const { at: endedAt } = await call.talk(rung.answered, recordTalks ? { recording } : {})
+  await endCall(ctx, call.id, { endedAt })
 }
 
-/** Goes on with a talk that an earlier process connected. */
-export async function resumeTalk(call: Call, ctx: Context, answered: Answered): Promise<void> {
+/** Goes on with a talk that an earlier process connected, as `talk` says. */
+export async function resumeTalk(
+  call: Call,
+  ctx: Context,
+  answered: Answered,
+  talk: () => Promise<TalkEnd> = () => call.talk(answered),
+): Promise<void> {
   try {
-    await endCall(ctx, call.id, { endedAt: await call.talk(answered) })
+    const { at: endedAt, by } = await talk()
+    await endCall(ctx, call.id, { endedAt })
+    if (by === 'limit') await call.play('time-over', 'goodbye')
   } finally {
     await endCall(ctx, call.id, whoLeft(call))
   }

@@ -1,0 +1,36 @@
+import type { Account } from '../engine/accounts.ts'
+import { callerIdOf, findAccount } from '../engine/callback-states.ts'
+import type { Context } from '../engine/context.ts'
+import { lineOfChannel } from './line-objects.ts'
+
+/** First Stasis() argument of a call from a VoIP line; the second is the line's name. */
+export const LINE = 'line'
+
+/** A line that calls. */
+export type CallingLine = {
+  account: Account
+  cardId: number
+  /** What the called party sees, E.164: the card's CLI when it is a number, else what the account shows. */
+  callerId: string | undefined
+}
+
+/**
+ * The line that a channel comes from; undefined when from none. The argument is only what a dialplan says: what counts is the
+ * name of the channel, which Asterisk makes from the endpoint whose password it has checked.
+ */
+export async function callingLine(
+  ctx: Context,
+  [, named]: readonly string[],
+  channelName: string,
+): Promise<CallingLine | undefined> {
+  const username = lineOfChannel(channelName)
+  if (username === undefined || username !== named) return undefined
+  const found = await ctx.store.findLine(username)
+  if (!found) return undefined
+  const { accountId, line } = found
+  const account = await findAccount(ctx, accountId)
+  const card = await ctx.store.findCard({ accountId, id: line.cardId })
+  if (!account || !card) return undefined
+  const own = card.cli !== undefined && /^\+[1-9]\d{6,14}$/.test(card.cli) ? card.cli : undefined
+  return { account, cardId: card.id, callerId: own ?? (await callerIdOf(ctx, account)) }
+}
