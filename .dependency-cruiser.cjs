@@ -32,7 +32,7 @@ module.exports = {
     only('store', '^src/store/', ['^src/store/', '^src/engine/', npm('better-sqlite3'), node]),
     only('dialects', '^src/api/dialects/([^/]+)/', [
       '^src/engine/',
-      '^src/api/(login|fields|links|door|bodies|openapi)\\.ts$',
+      '^src/api/(login|fields|links|door|bodies|openapi|xml)\\.ts$',
       '^src/api/dialects/$1/',
       npm('express', 'zod', 'zod-openapi'),
       '^(node:)?stream(/|$)',
@@ -47,9 +47,16 @@ module.exports = {
     only('flows', '^src/calls/flows/', [
       '^src/engine/',
       '^src/calls/call\\.ts$',
-      '^src/calls/flows/(ask-pin|connect)\\.ts$',
+      '^src/calls/flows/(ask-pin|connect|paid-call|phrases)\\.ts$',
     ]),
-    only('calls', '^src/calls/[^/]+\\.ts$', ['^src/calls/', '^src/engine/', npm('ws', 'pino'), node]),
+    only('calls', '^src/calls/[^/]+\\.ts$', [
+      '^src/calls/',
+      '^src/engine/',
+      // Callbacks and VoIP lines are looked after in loops.
+      '^src/loop\\.ts$',
+      npm('ws', 'pino'),
+      node,
+    ]),
     only('agi', '^src/agi/', [
       '^src/agi/',
       '^src/engine/',

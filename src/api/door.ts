@@ -9,6 +9,15 @@ export type DialectParts = {
   /** Why an event cannot be delivered to this address, in words; undefined when it can. */
   refusedReceiver: (url: string) => Promise<string | undefined>
   pins: PinLimits
+  phones: Phones
+}
+
+/** What HTTP clients need to know, and to ask, of the telephone side. */
+export type Phones = {
+  /** Looks at the callbacks that are owed or shall end, now rather than in a second. */
+  wakeCallbacks: () => void
+  /** Where VoIP lines register: `host:port`. */
+  sipAddress: string
 }
 
 /** What accounts may do with databases of PINs. */
@@ -21,7 +30,8 @@ export type PinLimits = {
 
 /** What a vendor's clients meet: requests under a prefix, and the bodies of the events that they receive. */
 export type DialectDoor = {
-  prefix: string
+  /** One path, or all under which its clients look for it. */
+  prefix: string | string[]
   router: (parts: DialectParts) => Router
   /** Undefined for events that this vendor does not tell. Same event, same body. */
   callbackBody: (event: Event, links: Links) => object | undefined

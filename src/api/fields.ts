@@ -17,7 +17,7 @@ const POISON = new Set(['__proto__', 'constructor', 'prototype'])
 export function jsonBody(): RequestHandler[] {
   const parse: RequestHandler = (req, _res, next) => {
     // Browsers send undeclared and text bodies across origins with remembered Basic logins; JSON they ask about first.
-    if (!/^application\/json *(;|$)/i.test(req.headers['content-type'] ?? '')) {
+    if (!isJson(req)) {
       throw new BadRequest('Content-Type must be application/json')
     }
     req.body = parseJson(Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0))
@@ -97,6 +97,76 @@ export function readParameters(req: Pick<Request, 'url'> & { body?: unknown }): 
     if (/\p{Cc}/u.test(name + value)) throw new BadRequest('a parameter has control characters')
   }
   return found
+}
+
+const JSON_STRING = /"(?:[^"\\]|\\.)*"(\s*:)?/g
+
+/**
+ * Reads a body of at most 64 kB that is declared as a form or as JSON, for `readAnyParameters`. A body of any other kind is a
+ * BadRequest.
+ */
+export function parameterBody(): RequestHandler {
+  const isKnown = (req: Pick<Request, 'headers'>) => isForm(req) || isJson(req)
+  const read = bytesOf(isKnown, MAX_FORM_BYTES)
+  return (req, res, next) => {
+    if (hasBody(req) && !isKnown(req)) throw new BadRequest('the body must be a form or JSON')
+    read(req, res, next)
+  }
+}
+
+/**
+ * Like `readParameters`, and as strict, but the body may also be one JSON object of plain values, even where it says that it is a
+ * form: no form begins with a brace. Numbers count as they are written in JSON, true and false as 1 and 0, null as absent.
+ */
+export function readAnyParameters(
+  req: Pick<Request, 'url' | 'headers'> & { body?: unknown },
+): Map<string, string> {
+  const bytes = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0)
+  const text = bytes.toString()
+  const isForm = !isJson(req) && !/^\s*\{/.test(text)
+  if (isForm || text.trim() === '') return readParameters(req)
+  const found = readParameters({ url: req.url })
+  for (const [name, value] of jsonParameters(bytes, text)) {
+    if (found.has(name)) throw new BadRequest('a parameter of the query comes again in the body')
+    if (found.size >= MAX_PARAMETERS) throw new BadRequest('too many parameters in the body')
+    if (/[\p{Cc}\ufffd]/u.test(name + value) || !(name + value).isWellFormed())
+      throw new BadRequest('a parameter has characters that are not allowed')
+    found.set(name, value)
+  }
+  return found
+}
+
+function jsonParameters(bytes: Uint8Array, text: string): [string, string][] {
+  const value = parseJson(bytes)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new BadRequest('the body must be a JSON object')
+  const entries = Object.entries(value)
+  // The parser keeps the last of two keys and says nothing. As nothing is nested, every key is one of the object's own.
+  const keys = [...text.matchAll(JSON_STRING)].filter(([, colon]) => colon !== undefined)
+  const plain = entries.flatMap(([name, part]): [string, string][] => {
+    const written = plainText(part)
+    return written === undefined ? [] : [[name, written]]
+  })
+  if (keys.length !== entries.length) throw new BadRequest('a parameter of the body comes twice')
+  return plain
+}
+
+/** Undefined for null. Throws BadRequest for what is nested, and for whole numbers that were not read exactly. */
+function plainText(value: unknown): string | undefined {
+  if (value === null) return undefined
+  if (typeof value === 'string') return value
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value !== 'number' || Math.abs(value) > Number.MAX_SAFE_INTEGER)
+    throw new BadRequest('a parameter of the body is no plain value')
+  return String(value)
+}
+
+function isJson({ headers }: Pick<Request, 'headers'>): boolean {
+  return /^application\/json *(;|$)/i.test(headers['content-type'] ?? '')
+}
+
+function hasBody({ headers }: Pick<Request, 'headers'>): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 function queryOf({ url }: Pick<Request, 'url'>): string {

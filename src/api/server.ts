@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { Context } from '../engine/context.ts'
 import { BODY_TIMES, bodiesInTime, type BodyTimes } from './bodies.ts'
 import { dialects as allDialects } from './dialects/index.ts'
-import type { DialectDoor, PinLimits } from './door.ts'
+import type { DialectDoor, Phones, PinLimits } from './door.ts'
 import { isBadRequest, noted } from './fields.ts'
 import { health, type Ready } from './health.ts'
 import { recordings, type RecordingsDoor } from './recordings.ts'
@@ -18,6 +18,7 @@ export type ApiParts = {
   refusedReceiver: (url: string) => Promise<string | undefined>
   recordings: Omit<RecordingsDoor, 'now'>
   pins: PinLimits
+  phones: Phones
   dialects?: Record<string, DialectDoor>
   bodyTimes?: BodyTimes
 }
@@ -37,7 +38,8 @@ export function createApi(given: ApiParts): Express {
   app.use(health(parts.ready))
   app.use(recordings({ ...parts.recordings, now: ctx.now }))
   for (const [name, { prefix, router, openapi }] of Object.entries(dialects)) {
-    app.use(prefix, router({ ctx, refusedReceiver: parts.refusedReceiver, pins: parts.pins }))
+    const { refusedReceiver, pins, phones } = parts
+    app.use(prefix, router({ ctx, refusedReceiver, pins, phones }))
     app.get(`/openapi/${name}.json`, (_req, res) => {
       res.json(openapi())
     })

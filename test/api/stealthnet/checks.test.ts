@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Account } from '../../../src/engine/accounts.ts'
+import { clientWay } from '../../../src/engine/guard.ts'
 import { openSqlite } from '../../../src/store/sqlite.ts'
 import { STRANGER, testAccount, type TestContext } from '../../support/context.ts'
 import { type Door, openDoor } from '../door.ts'
@@ -62,7 +63,14 @@ describe('check-pin', () => {
   test("a flood of wrong ones by HTTP shuts the account's HTTP door to strangers, and not the lines", async () => {
     // Twelve digits: no PIN there has as many, so none of them could have hit.
     const flood = Array.from({ length: 1_000 }, (_, i) =>
-      use(door, door.account, String(800_000_000_000 + i), `guesser-${i}`, 1, `api ${door.account.id}`),
+      use(
+        door,
+        door.account,
+        String(800_000_000_000 + i),
+        `guesser-${i}`,
+        1,
+        clientWay(door.account.id, 'pins'),
+      ),
     )
     await Promise.all(flood)
     expect((await check({ key: 'new-here' })).text).toBe('7000,1,LOCKED,0\n')

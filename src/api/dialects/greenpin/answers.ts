@@ -46,6 +46,13 @@ const CODES: Record<RefusalCode, Code> = {
   no_free_pin: 4,
   number_taken: 19,
   no_such_flow: 50,
+  // Of prepaid cards, which this vendor does not have.
+  duplicate_card: 5,
+  card_not_usable: 5,
+  no_money: 5,
+  no_rate: 5,
+  not_allowed_destination: 5,
+  too_many_calls: 5,
 }
 
 /** A refusal that only this vendor has a word for. `detail` names a parameter and never repeats what was sent. */

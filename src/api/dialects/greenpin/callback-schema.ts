@@ -2,6 +2,9 @@ import * as z from 'zod'
 import type { EventType } from '../../../engine/events.ts'
 import { e164, greenpinId, transactionId, usage } from './answer-schema.ts'
 
+/** What this vendor tells. */
+export type GreenPinEvent = Exclude<EventType, 'sms.requested'>
+
 const callSid = z
   .string()
   .regex(/^\w{1,64}$/)
@@ -82,6 +85,6 @@ export const callbacks = {
       state: z.literal('vault'),
     })
     .meta({ id: 'AllocationEnded', description: 'An allocation has ended, by its policy or by hand.' }),
-} satisfies Record<EventType, z.ZodType>
+} satisfies Record<GreenPinEvent, z.ZodType>
 
-export type Callbacks = { [K in EventType]: z.output<(typeof callbacks)[K]> }
+export type Callbacks = { [K in GreenPinEvent]: z.output<(typeof callbacks)[K]> }

@@ -14,7 +14,7 @@ import type { Callbacks } from './callback-schema.ts'
  * It depends on nothing but the event and where we are reached, so a repeated delivery has the same bytes. What is not
  * known is null.
  */
-export function callbackBody(event: Event, links: Links): object {
+export function callbackBody(event: Event, links: Links): object | undefined {
   switch (event.type) {
     case 'call.completed':
       return callCompleted(event, links)
@@ -24,6 +24,8 @@ export function callbackBody(event: Event, links: Links): object {
       return verificationFailed(event)
     case 'allocation.ended':
       return deallocation(event)
+    case 'sms.requested':
+      return undefined
   }
 }
 

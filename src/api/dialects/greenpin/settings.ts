@@ -3,6 +3,7 @@ import { Refusal } from '../../../engine/errors.ts'
 import type { EventType } from '../../../engine/events.ts'
 import type { WantedSettings } from '../../../engine/settings.ts'
 import { formatDuration, wholeSeconds } from '../../../engine/time.ts'
+import type { GreenPinEvent } from './callback-schema.ts'
 import { read } from './reading.ts'
 import { settingsBody, type SentSettings, type SettingsData } from './settings-schema.ts'
 
@@ -12,7 +13,7 @@ const ENDPOINTS = {
   'caller.refused': 'failed_verification_event_endpoint',
   'caller.verified': 'verified_caller_event_endpoint',
   'allocation.ended': 'deallocation_callback_event_endpoint',
-} as const satisfies Record<EventType, keyof SettingsData>
+} as const satisfies Record<GreenPinEvent, keyof SettingsData>
 
 /** The vendor's names of settings that the engine refuses by its own. */
 const NAMES: Record<string, keyof SettingsData> = {

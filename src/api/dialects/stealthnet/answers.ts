@@ -34,6 +34,12 @@ const SENTENCES: Record<RefusalCode, (about: string) => string> = {
   no_free_pin: () => REFUSED,
   number_taken: () => REFUSED,
   no_such_flow: () => REFUSED,
+  duplicate_card: () => REFUSED,
+  card_not_usable: () => REFUSED,
+  no_money: () => REFUSED,
+  no_rate: () => REFUSED,
+  not_allowed_destination: () => REFUSED,
+  too_many_calls: () => REFUSED,
 }
 
 /** What this error is answered with. It names parameters and never repeats what was sent. */

@@ -60,7 +60,7 @@ export async function check({ ctx, account, res }: Asked, sent: Sent<'check-pin'
   const { pin, db, output } = sent
   const key = sent.key === undefined ? undefined : canonicalKey(sent.key, account)
   if (sent.key !== undefined && key === undefined) throw new Refusal('invalid', 'key')
-  const verdict = await checkPin(ctx, { account, database: db, pin, key, way: clientWay(account.id) })
+  const verdict = await checkPin(ctx, { account, database: db, pin, key, way: clientWay(account.id, 'pins') })
   const { open, close, record } = recordsOf(output, ['pin', 'db', 'status', 'keys'])
   res.status(verdict.status === 'ok' ? 200 : 403).set('Content-Type', MEDIA_TYPES[output])
   res.end(open + record([pin, db, verdict.status.toUpperCase(), verdict.keys]) + close)

@@ -1,3 +1,4 @@
+import { cellsOf, linesOf } from '../../../engine/csv.ts'
 import type { LineSays, ListedPin } from '../../../engine/pin-import.ts'
 import { parseWallClock } from '../../../engine/time.ts'
 import { remembering } from './records.ts'
@@ -5,10 +6,6 @@ import { DATE } from './schema.ts'
 
 /** Longer than any line that could be right. */
 const LONGEST_LINE = 200
-
-const CELL = '(?:"(?:[^"]|"")*"|[^",]*)'
-const LINE = new RegExp(`^${CELL}(?:,${CELL})*$`)
-const CELLS = new RegExp(`(?:^|,)(${CELL})`, 'g')
 
 type Reading = {
   /** The database; a line that names another one is wrong. */
@@ -32,38 +29,12 @@ export async function* pinLines(
     DATE.test(cell) ? parseWallClock(cell, timeZone) : undefined,
   )
   let line = 0
-  for await (const text of linesOf(input)) {
+  for await (const text of linesOf(input, LONGEST_LINE)) {
     line++
     if (text.trim() === '') continue
     onLine?.(line)
-    yield { line, ...pinOf(cellsOf(text), String(db), instantOf) }
+    yield { line, ...pinOf(cellsOf(text, LONGEST_LINE), String(db), instantOf) }
   }
-}
-
-/** Of a line that never ends, as much as shows that it is too long. */
-async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const bytes of input) {
-    const lines = (rest + decoder.decode(bytes, { stream: true })).split('\n')
-    rest = (lines.pop() ?? '').slice(0, 2 * LONGEST_LINE)
-    yield* lines.map(withoutReturn)
-  }
-  rest += decoder.decode()
-  if (rest !== '') yield withoutReturn(rest)
-}
-
-function withoutReturn(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line
-}
-
-/** RFC 4180, but for line breaks within quotes. Undefined for what is no such line. */
-function cellsOf(text: string): string[] | undefined {
-  if (text.length > LONGEST_LINE || text.includes('\r') || !LINE.test(text)) return undefined
-  if (!text.includes('"')) return text.split(',')
-  return Array.from(text.matchAll(CELLS), ([, cell = '']) =>
-    cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell,
-  )
 }
 
 function pinOf(
