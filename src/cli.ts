@@ -1,14 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAccountCommands } from './cli/account.ts'
+import { addAuditCommand } from './cli/audit.ts'
+import { addCallbackCommands } from './cli/callback.ts'
+import { addCardCommands } from './cli/card.ts'
 import { addDeliveryCommands } from './cli/deliveries.ts'
+import { addDistributorCommands } from './cli/distributor.ts'
 import { addDoctorCommand } from './cli/doctor.ts'
+import { addGroupCommands } from './cli/group.ts'
 import { addGuessCommands } from './cli/guesses.ts'
+import { addLineCommands } from './cli/line.ts'
+import { addLoginCommands } from './cli/login.ts'
 import { addNumberCommands } from './cli/number.ts'
 import { jsonOption } from './cli/options.ts'
 import { fail } from './cli/output.ts'
 import { addPinCommands } from './cli/pins.ts'
 import { addServeCommand } from './cli/serve.ts'
+import { addTariffCommands } from './cli/tariff.ts'
+import { addVoucherCommands } from './cli/voucher.ts'
 
 /** Runs the `pinbridge` command. Exit codes: 0 ok, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h). */
 async function run(args: string[]): Promise<void> {
@@ -32,6 +41,15 @@ async function run(args: string[]): Promise<void> {
   addAccountCommands(program)
   addNumberCommands(program)
   addPinCommands(program)
+  addTariffCommands(program)
+  addGroupCommands(program)
+  addCardCommands(program)
+  addDistributorCommands(program)
+  addVoucherCommands(program)
+  addLineCommands(program)
+  addCallbackCommands(program)
+  addLoginCommands(program)
+  addAuditCommand(program)
   addDeliveryCommands(program)
   addGuessCommands(program)
   addDoctorCommand(program)

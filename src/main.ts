@@ -7,8 +7,9 @@ import type { Logger } from 'pino'
 import { v7 as newId } from 'uuid'
 import { serveAgi } from './agi/server.ts'
 import { guessAlarm } from './alarm.ts'
-import { dialects } from './api/dialects/index.ts'
+import { bodyOf } from './api/dialects/index.ts'
 import { createApi, listen } from './api/server.ts'
+import { startAudit, type StartAudit } from './audit.ts'
 import { startAsterisk, type AsteriskSettings, type LocalAsterisk } from './asterisk.ts'
 import { takeCalls, type CallDoor } from './calls/router.ts'
 import { httpAddress, type Config } from './config.ts'
@@ -18,7 +19,7 @@ import { startLoop, type Loop } from './loop.ts'
 import { signedLinks, type Links } from './api/links.ts'
 import { linkKey, loadSecrets, type Secrets } from './secrets.ts'
 import { openSqlite } from './store/sqlite.ts'
-import { sweepRecordings, sweepStore } from './sweep.ts'
+import { sweepRates, sweepRecordings, sweepStore } from './sweep.ts'
 import { startDelivery } from './webhooks/deliver.ts'
 import { whyRefused } from './webhooks/guard.ts'
 
@@ -51,31 +52,39 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
   const delivery = deliver(config, ctx, links, log, onError)
   parts.defer(() => delivery.stop())
   const folder = recordingsFolder(config)
-  const sweeps = [() => sweepStore(ctx, delivery), () => sweepRecordings(ctx, folder)]
+  const sweeps = [() => sweepStore(ctx, delivery), () => sweepRates(ctx), () => sweepRecordings(ctx, folder)]
   for (const work of [...sweeps, guessAlarm(ctx, log)]) {
     const loop = startLoop(work, { now: ctx.now, onError })
     parts.defer(() => loop.stop())
   }
 
-  const calls: { door?: CallDoor } = {}
+  const later: Later = {}
   const api = createApi({
     ctx,
     log,
-    ready: () => readiness(config, store, calls.door),
+    ready: () => readiness(config, store, later),
     refusedReceiver: (url) => whyRefused(url, config.webhooks),
     recordings: { folder, key },
     pins: { range: config.pins.range, contexts: config.pins.contexts ?? [] },
+    phones: {
+      wakeCallbacks: () => later.door?.wakeCallbacks(),
+      sipAddress: `${config.sip.externalAddress ?? config.sip.host}:${config.sip.port}`,
+    },
   })
   const server = await listen(api, config.http)
   server.on('error', onError)
   parts.defer(() => closeServer(server))
   httpPort = (server.address() as AddressInfo).port
   log.info({ host: config.http.host, port: httpPort }, 'HTTP is served')
+  // From here on nobody starts us in vain, and whoever asks whether we are ready is told how it goes.
+  const audit = startAudit(store, log)
+  parts.defer(() => audit.stop())
+  later.audit = audit
 
   if (config.asterisk.mode !== 'none') {
     const { door, stop } = await startCalls(config, secrets, ctx, log)
     parts.defer(stop)
-    calls.door = door
+    later.door = door
     const heartbeat = setInterval(() => {
       if (door.connected() && door.live() > 0) store.touch(ctx.now()).catch(onError)
     }, HEARTBEAT_MS)
@@ -121,16 +130,23 @@ function deliver(
     store: ctx.store,
     now: ctx.now,
     allowPrivate: config.webhooks.allowPrivate,
-    shape: (event) => dialects.greenpin.callbackBody(event, links),
+    shape: (event) => bodyOf(event, links),
     onAttempt: (attempt) => log.info(attempt, 'delivery'),
     onError,
   })
 }
 
-async function readiness(config: Config, store: Store, door: CallDoor | undefined) {
+type Later = { door?: CallDoor; audit?: StartAudit }
+
+async function readiness(config: Config, store: Store, { door, audit }: Later) {
   const asterisk = config.asterisk.mode === 'none' ? 'off' : door?.connected() ? 'ok' : 'not connected'
   const { waiting, dead } = await store.deliveryCounts()
-  const checks = { store: 'ok', asterisk, deliveries: `${waiting} waiting, ${dead} given up` }
+  const checks = {
+    store: 'ok',
+    asterisk,
+    deliveries: `${waiting} waiting, ${dead} given up`,
+    ledger: audit?.state() ?? 'being audited',
+  }
   return { ready: asterisk !== 'not connected', checks }
 }
 

@@ -14,17 +14,29 @@ const SWEEP_MS = 1_000
 /** Tallies of wrong PINs forgotten at once, which takes some milliseconds: an attack leaves many. */
 const FORGET_BATCH = 1_000
 
+/** For how long an import of a tariff may take. What is not finished by then was broken off, and its rates go. */
+const LONGEST_IMPORT_MS = 86_400_000
+
 /**
- * Ends allocations, frees PINs, forgets wrong ones, and wakes the delivery for events that another process (the command
- * line) made due.
+ * Ends allocations, frees PINs, forgets wrong ones and answers to requests that nobody may repeat any more, and wakes the
+ * delivery for events that another process (the command line) made due.
  */
 export async function sweepStore(ctx: Context, { wake }: Pick<Loop, 'wake'>): Promise<number> {
   await endDueAllocations(ctx)
-  const forgotten = await ctx.store.forgetGuesses(ctx.now(), FORGET_BATCH)
+  const forgotten = [
+    await ctx.store.forgetGuesses(ctx.now(), FORGET_BATCH),
+    await ctx.store.forgetRequests(ctx.now(), FORGET_BATCH),
+  ]
   const delivery = await ctx.store.nextDeliveryAt()
   if (delivery !== undefined && delivery <= ctx.now()) wake()
-  if (forgotten === FORGET_BATCH) return ctx.now()
+  if (forgotten.includes(FORGET_BATCH)) return ctx.now()
   return Math.min((await ctx.store.nextDueAt()) ?? Infinity, ctx.now() + SWEEP_MS)
+}
+
+/** Removes the rates of tariffs that an import has replaced, and of imports that were broken off. */
+export async function sweepRates({ store, now }: Context): Promise<number> {
+  const forgotten = await store.forgetRates(FORGET_BATCH, now() - LONGEST_IMPORT_MS)
+  return now() + (forgotten === FORGET_BATCH ? 0 : SWEEP_MS)
 }
 
 /** Removes recordings whose time is over from the folder. */

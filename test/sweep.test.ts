@@ -7,8 +7,9 @@ import { createAllocation } from '../src/engine/allocate.ts'
 import { endAllocation, readAllocation } from '../src/engine/allocations.ts'
 import { callAnswered, callRinging, endCall, openCall } from '../src/engine/calls.ts'
 import { checkPin } from '../src/engine/pin-check.ts'
+import type { Rate } from '../src/engine/rates.ts'
 import { changeSettings } from '../src/engine/settings.ts'
-import { sweepRecordings, sweepStore } from '../src/sweep.ts'
+import { sweepRates, sweepRecordings, sweepStore } from '../src/sweep.ts'
 import {
   eventsOf,
   testAccount,
@@ -87,6 +88,25 @@ describe('the store is swept', () => {
     expect(await left()).toBe(0)
   })
 
+  test('of requests that nobody may repeat any more, a thousand at a time', async () => {
+    const MANY = 1_500
+    const keys = Array.from({ length: MANY }, (_, n) => `request ${n}`)
+    const forgetAt = ctx.now() + 180_000
+    for (const key of keys) await ctx.store.beginRequest(key, forgetAt)
+    await ctx.store.beginRequest('late', forgetAt + 1)
+    await ctx.store.endRequest('late', 'answered')
+    ctx.clock.ms = forgetAt - 1
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+    expect(await ctx.store.beginRequest('request 7', forgetAt)).toEqual({ answer: undefined })
+    ctx.clock.ms = forgetAt
+    expect(await sweep()).toBe(ctx.now())
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+    expect(await Promise.all(keys.map((key) => ctx.store.beginRequest(key, forgetAt)))).toEqual(
+      keys.map(() => 'new'),
+    )
+    expect(await ctx.store.beginRequest('late', forgetAt)).toEqual({ answer: 'answered' })
+  })
+
   test('and the delivery is woken for what is due, whoever made it so', async () => {
     await sweep()
     expect(wakes).toBe(0)
@@ -94,6 +114,46 @@ describe('the store is swept', () => {
     await endAllocation(ctx, account, id)
     await sweep()
     expect(wakes).toBe(1)
+  })
+})
+
+describe('rates are swept', () => {
+  const MANY = 1_500
+  const rates = Array.from({ length: MANY }, (_, n): Rate => ({
+    ...{ prefix: String(10_000 + n), name: 'Somewhere', perMinuteMicros: 1, setUpMicros: 0 },
+    ...{ minimumSeconds: 0, incrementSeconds: 1 },
+  }))
+  const begin = async () => (await ctx.store.beginTariff(account.id, 'standard', ctx.now())).version
+  /** How many there are to be swept still. */
+  const left = () => ctx.store.forgetRates(10_000, 0)
+
+  test('those that an import has replaced, a thousand at a time; the others stay', async () => {
+    const first = await begin()
+    await ctx.store.putRates(first, rates)
+    await ctx.store.finishTariff(first)
+    expect(await sweepRates(ctx)).toBe(ctx.now() + 1_000)
+    const second = await begin()
+    await ctx.store.putRates(second, rates.slice(0, 3))
+    const { id } = await ctx.store.finishTariff(second)
+    expect(await sweepRates(ctx)).toBe(ctx.now())
+    expect(await sweepRates(ctx)).toBe(ctx.now() + 1_000)
+    expect(await left()).toBe(0)
+    expect(await ctx.store.ratesAfter(id, undefined, MANY)).toEqual(rates.slice(0, 3))
+  })
+
+  test('those of an import that was broken off a day ago, and not of one that goes on', async () => {
+    const broken = await begin()
+    await ctx.store.putRates(broken, rates.slice(0, 3))
+    ctx.clock.ms += 86_400_000
+    const other = await begin()
+    await ctx.store.putRates(other, rates.slice(0, 2))
+    await sweepRates(ctx)
+    await ctx.store.putRates(broken, rates.slice(3, 4))
+    ctx.clock.ms += 1
+    await sweepRates(ctx)
+    await expect(ctx.store.putRates(broken, rates.slice(4, 5))).rejects.toThrow('over')
+    expect(await left()).toBe(0)
+    expect((await ctx.store.finishTariff(other)).rates).toBe(2)
   })
 })
 

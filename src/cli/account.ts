@@ -1,17 +1,18 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { v7 as newId } from 'uuid'
-import { hashSecret, newSecret } from '../api/login.ts'
 import { loadConfig } from '../config.ts'
 import {
   DEFAULT_SETTINGS,
   type Account,
   type AccountSettings,
-  type Credential,
   type RingStrategy,
 } from '../engine/accounts.ts'
+import type { EventType } from '../engine/events.ts'
 import { whyRefused } from '../webhooks/guard.ts'
 import { newWebhookSecret } from '../webhooks/sign.ts'
+import { addCardSettingsCommand } from './account-cards.ts'
+import { newLogins } from './logins.ts'
 import { accountName, countryCode, jsonOption, ringSeconds, sid, timeZone } from './options.ts'
 import { print, table } from './output.ts'
 import { withStore } from './store.ts'
@@ -62,6 +63,7 @@ export function addAccountCommands(program: Command): void {
     .addOption(jsonOption())
     .action(add)
   addTokenCommand(account)
+  addCardSettingsCommand(account)
   account.command('list').description('list the accounts').addOption(jsonOption()).action(list)
 }
 
@@ -79,17 +81,11 @@ async function add(options: AddOptions, command: Command): Promise<void> {
     webhookSecret: newWebhookSecret(),
   }
   const { sid, webhookSecret } = account
-  const greenpin = { sid, key: randomBytes(12).toString('hex'), token: newSecret() }
-  const stealthnet = { uid: sid, token: newSecret() }
-  const credentials = [
-    // GreenPin's manual logs in with the account's sid in one sentence and with an API key in the next.
-    credential(account, 'greenpin', greenpin.sid, greenpin.token),
-    credential(account, 'greenpin', greenpin.key, greenpin.token),
-    credential(account, 'stealthnet', stealthnet.uid, stealthnet.token),
-  ]
+  const { shown: logins, credentials } = newLogins(account)
   await withStore(config, (store) => store.addAccount(account, credentials))
 
-  const document = { account: shown(account), credentials: { greenpin, stealthnet }, webhookSecret }
+  const { greenpin, stealthnet, '42com': fortyTwoCom, mor } = logins
+  const document = { account: shown(account), credentials: logins, webhookSecret }
   print(
     options.json,
     document,
@@ -100,20 +96,16 @@ async function add(options: AddOptions, command: Command): Promise<void> {
   API token         ${greenpin.token}
   Simple PINs uid   ${stealthnet.uid}
   Simple PINs token ${stealthnet.token}
+  42com user        ${fortyTwoCom.user}
+  42com password    ${fortyTwoCom.password}
+  MOR user          ${mor.user}
+  MOR secret key    ${mor.secret}
   webhook secret    ${webhookSecret}
 
 GreenPin's clients log in with the API key, or the account sid, as user and the API token as password; those of
-Simple PINs send uid and token. Keep the tokens and the webhook secret now: they are not shown again.`,
+Simple PINs send uid and token. Those of 42com and MOR sign their requests. Keep all that is secret now: it is not
+shown again.`,
   )
-}
-
-function credential(
-  account: Account,
-  dialect: Credential['dialect'],
-  user: string,
-  token: string,
-): Credential {
-  return { dialect, user, accountId: account.id, secretHash: hashSecret(token) }
 }
 
 async function list(options: { json?: true }): Promise<void> {
@@ -145,15 +137,17 @@ function settingsFrom(options: AddOptions): AccountSettings {
     pinEnabled: { a, b },
     ringStrategy: RINGS[options.ring] ?? DEFAULT_SETTINGS.ringStrategy,
     ringMs: options.ringSeconds * 1_000,
-    endpoints:
-      webhook === undefined
-        ? {}
-        : {
-            'call.completed': webhook,
-            'caller.verified': webhook,
-            'caller.refused': webhook,
-            'allocation.ended': webhook,
-          },
+    endpoints: webhook === undefined ? {} : everyEvent(webhook),
+  }
+}
+
+function everyEvent(url: string): Record<EventType, string> {
+  return {
+    'call.completed': url,
+    'caller.verified': url,
+    'caller.refused': url,
+    'allocation.ended': url,
+    'sms.requested': url,
   }
 }
 

@@ -148,9 +148,8 @@ function receiverOf({ event }: StoredEvent, account: Account | undefined): strin
 /** What the receiver gets. Hidden before it is shaped, so that no dialect can show under a new name what is hidden. */
 async function bodyOf(event: Event, config: Config, reveal: boolean): Promise<object | undefined> {
   // HTTP and its framework, which the other commands start faster without.
-  const { dialects } = await import('../api/dialects/index.ts')
-  const { callbackBody } = dialects.greenpin
-  return reveal ? callbackBody(event, ownLinks(config)) : callbackBody(hidden(event), HIDDEN_LINKS)
+  const { bodyOf: tell } = await import('../api/dialects/index.ts')
+  return reveal ? tell(event, ownLinks(config)) : tell(hidden(event), HIDDEN_LINKS)
 }
 
 /** The links that the application makes. Its secrets are read for a recording only: where nothing ran yet there are none. */

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../config.ts'
 import type { Account } from '../engine/accounts.ts'
+import { cardsPlace } from '../engine/card-pins.ts'
 import { Refusal } from '../engine/errors.ts'
 import {
   callerName,
-  clientWay,
+  clientWays,
   databasePlace,
   FASTAGI,
   fullness,
@@ -16,6 +17,7 @@ import { dialledNumber, maskNumber } from '../engine/phone.ts'
 import { ANONYMOUS, canonicalKey } from '../engine/pin-databases.ts'
 import type { NamedTally } from '../engine/pin-store.ts'
 import type { Store } from '../engine/store.ts'
+import { vouchersPlace } from '../engine/vouchers.ts'
 import { databaseNumber, jsonOption, rowLimit } from './options.ts'
 import { print, table } from './output.ts'
 import { accountBySid, withStore } from './store.ts'
@@ -26,6 +28,8 @@ type ForgetOptions = {
   caller?: string
   db?: number
   number?: string
+  cards?: true
+  vouchers?: true
   trunk?: true
   fastagi?: true
   api?: true
@@ -43,10 +47,14 @@ export function addGuessCommands(program: Command): void {
     .action(list)
   guesses
     .command('forget')
-    .description('forgive a caller, a database, a virtual number, the trunk, FastAGI or HTTP clients')
-    .option('--account <sid>', 'whose caller, database or HTTP clients')
+    .description(
+      'forgive a caller, a database, cards, vouchers, a virtual number, the trunk, FastAGI or HTTP clients',
+    )
+    .option('--account <sid>', 'whose caller, database, cards, vouchers or HTTP clients')
     .option('--caller <number>', `a caller of the account: a number, or ${ANONYMOUS}`)
     .option('--db <n>', 'a database of the account', databaseNumber)
+    .option('--cards', 'PINs of the cards of the account')
+    .option('--vouchers', 'PINs of the vouchers of the account')
     .option('--number <number>', 'a virtual number')
     .option('--trunk', 'all that came by the trunk')
     .option('--fastagi', 'all that came by FastAGI')
@@ -90,27 +98,33 @@ function masked(key: string): string {
 }
 
 async function forget(options: ForgetOptions, command: Command): Promise<void> {
-  const { caller, db, number, trunk, fastagi, api, account, json } = options
-  if ([caller, db, number, trunk, fastagi, api].filter((one) => one !== undefined).length !== 1)
-    command.error('error: exactly one of --caller, --db, --number, --trunk, --fastagi and --api is needed')
-  if ([caller, db, api].some((one) => one !== undefined) && account === undefined)
+  const { caller, db, cards, vouchers, number, trunk, fastagi, api, account, json } = options
+  const own = [caller, db, cards, vouchers, api]
+  if ([...own, number, trunk, fastagi].filter((one) => one !== undefined).length !== 1)
+    command.error(
+      'error: exactly one of --caller, --db, --cards, --vouchers, --number, --trunk, --fastagi and --api is needed',
+    )
+  if (own.some((one) => one !== undefined) && account === undefined)
     command.error("error: option '--account <sid>' is needed: these are an account's own")
   const forgiven = await withStore(loadConfig(), async (store) => {
-    const [scope, name] = await named(store, options)
-    return store.forgiveGuesses(scope, name)
+    const [scope, ...names] = await named(store, options)
+    const found = await Promise.all(names.map((name) => store.forgiveGuesses(scope, name)))
+    return found.includes(true)
   })
   print(json, { forgiven }, forgiven ? 'Forgiven.' : 'There was nothing to forgive.')
   if (!forgiven) process.exitCode = 1
 }
 
-async function named(store: Store, options: ForgetOptions): Promise<[Scope, string]> {
-  const { caller, db, number, trunk, fastagi, account: sid = '' } = options
+async function named(store: Store, options: ForgetOptions): Promise<[Scope, ...string[]]> {
+  const { caller, db, cards, vouchers, number, trunk, fastagi, account: sid = '' } = options
   if (number !== undefined) return ['place', numberPlace(await ownNumber(store, number))]
   if (trunk) return ['way', TRUNK]
   if (fastagi) return ['way', FASTAGI]
   const account = await accountBySid(store, sid)
   if (db !== undefined) return ['place', databasePlace(account.id, db)]
-  if (caller === undefined) return ['way', clientWay(account.id)]
+  if (cards) return ['place', cardsPlace(account.id)]
+  if (vouchers) return ['place', vouchersPlace(account.id)]
+  if (caller === undefined) return ['way', ...clientWays(account.id)]
   const key = canonicalKey(caller, account)
   if (key === undefined) throw new Refusal('invalid_number', 'that cannot be a caller')
   return ['caller', callerName(account.id, key)]

@@ -1,11 +1,11 @@
 import { Option, type Command } from 'commander'
-import { loadConfig } from '../config.ts'
 import { FLOW_NAMES, type FlowName } from '../engine/accounts.ts'
+import type { CardSettings } from '../engine/card-settings.ts'
 import { virtualNumber } from '../engine/phone.ts'
 import { DEFAULT_DATABASE } from '../engine/pin-databases.ts'
 import { databaseNumber, jsonOption } from './options.ts'
 import { print } from './output.ts'
-import { accountBySid, withStore } from './store.ts'
+import { withAccount } from './store.ts'
 
 type AddOptions = { account: string; flow: FlowName; db?: number; json?: true }
 
@@ -36,16 +36,26 @@ async function add(
   if (db !== undefined && flow !== 'pin-line')
     command.error("error: option '--db <n>' is of use with --flow pin-line only")
   const database = flow === 'pin-line' ? (db ?? DEFAULT_DATABASE) : undefined
-  const number = await withStore(loadConfig(), async (store) => {
-    const account = await accountBySid(store, sid)
-    const e164 = virtualNumber(written, account.settings.country)
+  const { number, cards } = await withAccount(sid, async ({ store }, account) => {
+    const { country, cards: settings } = account.settings
+    const e164 = virtualNumber(written, country)
     await store.addNumber({ number: e164, accountId: account.id, flow, database })
-    return e164
+    return { number: e164, cards: settings }
   })
   const opened = database === undefined ? '' : ` with the PINs of database ${database}`
   print(
     json,
     { number: { number, account: sid, flow, ...(database !== undefined && { database }) } },
-    `${number} belongs to ${sid} and is answered by ${flow}${opened}.`,
+    `${number} belongs to ${sid} and is answered by ${flow}${opened}.${flow === 'calling-card' ? lacking(sid, cards) : ''}`,
   )
+}
+
+/** What callers would hear of first. */
+function lacking(sid: string, { allowed, tariffId }: CardSettings): string {
+  const missing = [
+    ...(tariffId === undefined ? ['--tariff'] : []),
+    ...(allowed.length === 0 ? ['--allow'] : []),
+  ]
+  if (missing.length === 0) return ''
+  return `\nIts cards can call nowhere yet: pinbridge account cards ${sid} with ${missing.join(' and ')}.`
 }

@@ -20,6 +20,11 @@ export function sid(value: string): string {
   throw new InvalidArgumentError('Expected 2 to 63 letters, digits, - and _: it becomes part of addresses.')
 }
 
+export function userName(value: string): string {
+  if (/^[\w.@+-]{1,63}$/.test(value)) return value
+  throw new InvalidArgumentError('Expected 1 to 63 letters, digits and . _ @ + -')
+}
+
 export function countryCode(value: string): string {
   const code = value.toUpperCase()
   if (isSupportedCountry(code)) return code
@@ -53,6 +58,11 @@ export function databaseNumber(value: string): number {
 export function eventId(value: string): string {
   if (isUuid(value)) return value.toLowerCase()
   throw new InvalidArgumentError('Expected the id of an event: see pinbridge deliveries list.')
+}
+
+export function uuid(value: string): string {
+  if (isUuid(value)) return value.toLowerCase()
+  throw new InvalidArgumentError('Expected an id such as 01a200c4-649c-7197-93e2-3a488217afca.')
 }
 
 /** `--json`, which every command takes. */

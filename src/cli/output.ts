@@ -22,6 +22,11 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map(line).join('\n')
 }
 
+/** RFC 4180, one line each; for columns without quotes and commas of their own. */
+export function csv(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, ...rows].map((row) => row.join(',')).join('\n')
+}
+
 /** Tells why a command failed, and returns its exit code: 1 failed, 64 usage, 78 configuration. */
 export function fail(error: unknown, json: boolean | undefined): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0

@@ -1,16 +1,13 @@
-import { randomInt } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { v7 as newId } from 'uuid'
 import { pinLines } from '../api/dialects/stealthnet/pin-lines.ts'
-import { loadConfig } from '../config.ts'
 import { importPins, type ImportReport } from '../engine/pin-import.ts'
 import type { PinAction } from '../engine/pin-store.ts'
 import { databaseNumber, jsonOption } from './options.ts'
 import { print, table } from './output.ts'
 import { showProgress } from './progress.ts'
-import { accountBySid, withStore } from './store.ts'
+import { withAccount } from './store.ts'
 
 /** After so many lines, and for so many milliseconds, whoever else writes to the database gets a chance: callers wait for it. */
 const LINES_A_GO = 1_000
@@ -45,9 +42,7 @@ async function importFile(
   file: string,
   { account: sid, db, dryRun = false, json }: ImportOptions,
 ): Promise<void> {
-  const report = await withStore(loadConfig(), async (store) => {
-    const account = await accountBySid(store, sid)
-    const ctx = { store, now: Date.now, randomInt: (max: number) => randomInt(max), newId }
+  const report = await withAccount(sid, async (ctx, account) => {
     const progress = showProgress('lines read:')
     const input = file === '-' ? process.stdin : createReadStream(file)
     const list = pinLines(input, { db, timeZone: account.settings.timeZone, onLine: progress.at })
@@ -88,9 +83,7 @@ const WRONG: Record<string, string> = {
 }
 
 async function listDatabases({ account: sid, json }: ListOptions): Promise<void> {
-  const databases = await withStore(loadConfig(), async (store) =>
-    store.pinDatabases((await accountBySid(store, sid)).id),
-  )
+  const databases = await withAccount(sid, ({ store }, { id }) => store.pinDatabases(id))
   const rows = databases.map(({ number, label, pins, maxKeys, action }) => [
     ...[String(number), label || '-', String(pins), maxKeys === 0 ? 'any' : String(maxKeys), spelt(action)],
   ])

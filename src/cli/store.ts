@@ -1,7 +1,10 @@
+import { randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import type { Config } from '../config.ts'
+import { v7 as newId } from 'uuid'
+import { loadConfig, type Config } from '../config.ts'
 import type { Account } from '../engine/accounts.ts'
+import type { Context } from '../engine/context.ts'
 import { Refusal } from '../engine/errors.ts'
 import type { Store } from '../engine/store.ts'
 import { openSqlite } from '../store/sqlite.ts'
@@ -27,4 +30,17 @@ export async function accountBySid(store: Store, sid: string): Promise<Account> 
   const account = (await store.accounts()).find((one) => one.sid === sid)
   if (!account) throw new Refusal('not_found', `no account has the sid ${sid}: see pinbridge account list`)
   return account
+}
+
+/** Does something about an account, as withStore does. Throws Refusal 'not_found'. */
+export function withAccount<T>(
+  sid: string,
+  work: (ctx: Context, account: Account) => Promise<T>,
+): Promise<T> {
+  return withStore(loadConfig(), async (store) => work(contextOf(store), await accountBySid(store, sid)))
+}
+
+/** The engine's doors to the outside, for a command. */
+function contextOf(store: Store): Context {
+  return { store, now: Date.now, randomInt: (max) => randomInt(max), newId }
 }

@@ -13,6 +13,7 @@ import {
   ENDPOINT,
   OTHER,
   PIN,
+  smsRequested,
   VN,
 } from './stored-events.ts'
 
@@ -24,7 +25,7 @@ beforeEach(() => {
 afterEach(() => pinbridge.close())
 
 describe('deliveries show', () => {
-  const kinds = { callerRefused, callerVerified, allocationEnded, callCompleted }
+  const kinds = { callerRefused, callerVerified, allocationEnded, callCompleted, smsRequested }
   /** What gives somebody away, without the `+` and country that may be shown. */
   const CANARIES = [
     PIN,
@@ -80,6 +81,7 @@ describe('deliveries show', () => {
       recording_url: '****',
       on_call_duration: 17,
     },
+    'sms.requested': { to: '+91…44', text: '…' },
   }
   const REVEALED: Record<Event['type'], Json> = {
     'caller.refused': { caller: CALLER, vn: VN, pin: PIN },
@@ -89,6 +91,7 @@ describe('deliveries show', () => {
       ...{ from: CALLER, to: OTHER },
       recording_url: expect.stringMatching(/\/recordings\/[-0-9a-f]+\.wav\?expires=1893456000&signature=/),
     },
+    'sms.requested': { to: CALLER, text: `Your PIN is ${PIN}, call ${VN}` },
   }
 
   test('for people: what became of it, and its body in one line', async () => {

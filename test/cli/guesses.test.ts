@@ -3,10 +3,14 @@ import { randomInt } from 'node:crypto'
 import { v7 as newId } from 'uuid'
 import type { Account } from '../../src/engine/accounts.ts'
 import type { Context } from '../../src/engine/context.ts'
-import { clientWay, FASTAGI, TRUNK } from '../../src/engine/guard.ts'
+import { addGroup } from '../../src/engine/card-admin.ts'
+import { cardByPin, cardsPlace } from '../../src/engine/card-pins.ts'
+import { createCards } from '../../src/engine/create-cards.ts'
+import { clientWays, FASTAGI, TRUNK } from '../../src/engine/guard.ts'
 import { joinByPin } from '../../src/engine/membership.ts'
 import { checkPin } from '../../src/engine/pin-check.ts'
 import { deletePins, writePins } from '../../src/engine/pin-databases.ts'
+import { makeVouchers, redeemVoucher, vouchersPlace } from '../../src/engine/vouchers.ts'
 import { installation, SLOW_MS, type Installation } from './command.ts'
 
 const VN = '+916292134471'
@@ -31,6 +35,13 @@ afterEach(() => pinbridge.close())
 
 const check = (key: string | undefined, pin = '00000000') =>
   checkPin(ctx, { account, database: 7, pin, key, way: TRUNK })
+
+/** A card that a voucher's money could go to. */
+async function addCard(): Promise<number> {
+  const group = await addGroup(ctx, account, { name: 'Basic' })
+  const [card] = await createCards(ctx, account, { groupId: group.id, numbers: ['1000000025'] })
+  return card!.id
+}
 
 /** Ten wrong PINs of a caller, and the right one after them. */
 async function lockOut(key: string | undefined): Promise<void> {
@@ -81,14 +92,21 @@ test(
     await check('seat-12')
     expect((await pinbridge.run('guesses', 'list')).stdout).toMatch(/caller +acme +sea… +10 %/)
     await deletePins(ctx, account, 7, { start: '12345678', end: '12345678' }, 1)
-    for (const way of [FASTAGI, clientWay(account.id)])
+    for (const way of [FASTAGI, ...clientWays(account.id)])
       await checkPin(ctx, { account, database: 7, pin: '0', key: 'seat-12', way })
+    const cardId = await addCard()
+    await makeVouchers(ctx, account, { count: 1, pinLength: 6, amountMicros: 1, validUntil: undefined })
+    const sent = { account, caller: CALLER, way: TRUNK }
+    await cardByPin(ctx, { ...sent, pin: '0000', place: cardsPlace(account.id) })
+    await redeemVoucher(ctx, { ...sent, pin: '000000', place: vouchersPlace(account.id) }, cardId)
     await joinByPin(ctx, { account, vn: VN, caller: CALLER, pin: '4711', callId: 'call' })
     for (const what of [
       ['--account', 'acme', '--caller', 'anonymous'],
       ['--account', 'acme', '--caller', CALLER],
       ['--account', 'acme', '--caller', 'seat-12'],
       ['--account', 'acme', '--db', '7'],
+      ['--account', 'acme', '--cards'],
+      ['--account', 'acme', '--vouchers'],
       ['--number', VN],
       ['--trunk'],
       ['--fastagi'],
@@ -107,6 +125,8 @@ test.each([
   [64, ['--trunk', '--number', VN], 'exactly one of'],
   [64, ['--db', '7'], '--account'],
   [64, ['--api'], '--account'],
+  [64, ['--cards'], '--account'],
+  [64, ['--account', 'acme', '--cards', '--vouchers'], 'exactly one of'],
   [64, ['--account', 'acme', '--db', '0'], '--db'],
   [1, ['--number', '+916292134465'], 'is no virtual number'],
   [1, ['--account', 'acme', '--caller', 'a b'], 'cannot be a caller'],

@@ -31,6 +31,11 @@ export function allocationEnded(accountId: string): Event {
   return { type: 'allocation.ended', ...common(accountId), ...allocation, a, b, usage: 'twoway' }
 }
 
+/** Our own words, with the PIN and the number of a new card in them. */
+export function smsRequested(accountId: string): Event {
+  return { type: 'sms.requested', ...common(accountId), to: CALLER, text: `Your PIN is ${PIN}, call ${VN}` }
+}
+
 /** A call whose recording can be fetched until 2030. */
 export function callCompleted(accountId: string): CallCompleted {
   return {
