@@ -1,4 +1,6 @@
 import { createRequire } from 'node:module'
+import { expect } from '@jest/globals'
+import { Validator } from '@seriousme/openapi-schema-validator'
 import request from 'supertest'
 import type { Door } from './door.ts'
 
@@ -43,6 +45,36 @@ export async function servedDocument({ url }: Door, dialect = 'greenpin'): Promi
   }
   if (status !== 200) throw new Error(`the document is not served: ${status}`)
   return body
+}
+
+/** Fails unless it is OpenAPI 3.1. */
+export async function expectValid(document: Document): Promise<void> {
+  expect(document.openapi).toMatch(/^3\.1\./)
+  expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true })
+}
+
+/** Every schema in the document, and where it stands. */
+export function* schemasIn(
+  node: unknown,
+  pointer: string[] = [],
+): Generator<{ pointer: string[]; schema: Schema }> {
+  if (typeof node !== 'object' || node === null) return
+  yield { pointer, schema: node }
+  for (const [key, child] of Object.entries(node)) yield* schemasIn(child, [...pointer, key])
+}
+
+/** Fails unless every example in the document is what its schema says; returns how many there are. */
+export function expectTrueExamples(document: Document, checks: Checks): number {
+  let examined = 0
+  for (const { pointer, schema } of schemasIn(document)) {
+    // `properties` may have one of this name.
+    if (!Array.isArray(schema.examples)) continue
+    for (const example of schema.examples) {
+      examined++
+      expect({ pointer, wrong: checks.at(pointer, example) }).toEqual({ pointer, wrong: undefined })
+    }
+  }
+  return examined
 }
 
 /** Every operation of the document. */

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { Validator } from '@seriousme/openapi-schema-validator'
 import { HASHED } from '../../../src/api/dialects/mor/hash.ts'
 import { openapi } from '../../../src/api/dialects/mor/openapi.ts'
 import { PARAMETERS } from '../../../src/api/dialects/mor/schema.ts'
@@ -7,8 +6,9 @@ import {
   type Checks,
   checksOf,
   type Document,
+  expectTrueExamples,
+  expectValid,
   operationsOf,
-  type Schema,
   servedDocument,
 } from '../document.ts'
 import { hashFor, type Method, type Mor, openMor } from './client.ts'
@@ -25,16 +25,9 @@ afterAll(() => mor.door.close())
 
 const METHODS = Object.keys(HASHED) as Method[]
 
-function* schemasIn(node: unknown, pointer: string[] = []): Generator<{ pointer: string[]; schema: Schema }> {
-  if (typeof node !== 'object' || node === null) return
-  yield { pointer, schema: node }
-  for (const [key, child] of Object.entries(node)) yield* schemasIn(child, [...pointer, key])
-}
-
 describe('the document', () => {
   test('is valid OpenAPI 3.1, and made once', async () => {
-    expect(document.openapi).toMatch(/^3\.1\./)
-    expect(await new Validator().validate(structuredClone(document))).toMatchObject({ valid: true })
+    await expectValid(document)
     expect(openapi()).toBe(openapi())
   })
 
@@ -63,15 +56,7 @@ describe('the document', () => {
   })
 
   test('every example is what its schema says, and those of the hash are right', () => {
-    let examined = 0
-    for (const { pointer, schema } of schemasIn(document)) {
-      if (!Array.isArray(schema.examples)) continue
-      for (const example of schema.examples) {
-        examined++
-        expect({ pointer, wrong: checks.at(pointer, example) }).toEqual({ pointer, wrong: undefined })
-      }
-    }
-    expect(examined).toBeGreaterThan(20)
+    expect(expectTrueExamples(document, checks)).toBeGreaterThan(20)
     expect(document.components.schemas['calling_cards_get']?.properties?.['hash']?.examples).toEqual([
       hashFor('calling_cards_get', {}),
     ])
