@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { AuditFinding, CardStore } from './engine/card-store.ts'
+import type { AuditFinding, PaidCallStore } from './engine/paid-call-store.ts'
 
 /** Findings that are told one by one. What is wrong in so many places is wrong as a whole. */
 export const MOST_FINDINGS = 100
 /** Between two looks when the first has found something, in milliseconds. */
 const SECOND_LOOK_MS = 10_000
 
-type Auditor = Pick<CardStore, 'audit' | 'auditSize'>
-type OnLooked = NonNullable<Parameters<CardStore['audit']>[1]>
+type Auditor = Pick<PaidCallStore, 'audit' | 'auditSize'>
+type OnLooked = NonNullable<Parameters<PaidCallStore['audit']>[1]>
 
 /**
  * Goes through all money again: that each card's ledger adds up to its balance, and that what is held is held for calls that run.

@@ -1,7 +1,7 @@
 import { afterEach, expect, jest, test } from '@jest/globals'
 import { pino } from 'pino'
 import { lastingFindings, MOST_FINDINGS, startAudit, type StartAudit } from '../src/audit.ts'
-import type { AuditFinding } from '../src/engine/card-store.ts'
+import type { AuditFinding } from '../src/engine/paid-call-store.ts'
 import { until } from './support/until.ts'
 
 const finding = (cardId: number, what: AuditFinding['what'] = 'balance'): AuditFinding => {

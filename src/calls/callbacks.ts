@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { Account } from '../engine/accounts.ts'
-import { beginCallback, callerIdOf, endCallback, findAccount, isStale } from '../engine/callback-states.ts'
+import { beginCallback, callerIdOf, endCallback, isStale } from '../engine/callback-states.ts'
 import type { Unanswered } from '../engine/calls.ts'
-import type { Callback, CallbackOutcome } from '../engine/card-store.ts'
+import type { Callback, CallbackOutcome } from '../engine/paid-call-store.ts'
 import type { Context } from '../engine/context.ts'
 import { Refusal, type RefusalCode } from '../engine/errors.ts'
 import { closeHold, type Hold, openHold } from '../engine/holds.ts'
@@ -142,7 +142,7 @@ export function serveCallbacks(parts: CallbackDeskParts): CallbackDesk {
   async function place(id: string, one: Placed, settled: () => void): Promise<void> {
     const callback = await beginCallback(ctx, id)
     if (!callback) return
-    const account = await findAccount(ctx, callback.accountId)
+    const account = await ctx.store.findAccount(callback.accountId)
     if (!account) return endCallback(ctx, id, 'failed')
     const { cardId, a, b } = callback
     const wanted = { account, cardId, callId: id, kind: 'callback' as const, from: a, to: b, alsoPays: a }

@@ -1,5 +1,5 @@
 import type { Account } from '../engine/accounts.ts'
-import { callerIdOf, findAccount } from '../engine/callback-states.ts'
+import { callerIdOf } from '../engine/callback-states.ts'
 import type { Context } from '../engine/context.ts'
 import { lineOfChannel } from './line-objects.ts'
 
@@ -25,12 +25,12 @@ export async function callingLine(
 ): Promise<CallingLine | undefined> {
   const username = lineOfChannel(channelName)
   if (username === undefined || username !== named) return undefined
-  const found = await ctx.store.findLine(username)
-  if (!found) return undefined
-  const { accountId, line } = found
-  const account = await findAccount(ctx, accountId)
-  const card = await ctx.store.findCard({ accountId, id: line.cardId })
+  const line = await ctx.store.findLine(username)
+  if (!line) return undefined
+  const { accountId, cardId } = line
+  const account = await ctx.store.findAccount(accountId)
+  const card = await ctx.store.findCard({ accountId, id: cardId })
   if (!account || !card) return undefined
   const own = card.cli !== undefined && /^\+[1-9]\d{6,14}$/.test(card.cli) ? card.cli : undefined
-  return { account, cardId: card.id, callerId: own ?? (await callerIdOf(ctx, account)) }
+  return { account, cardId, callerId: own ?? (await callerIdOf(ctx, account)) }
 }

@@ -1,4 +1,4 @@
-import type { VoipLine } from '../engine/card-store.ts'
+import type { VoipLine } from '../engine/paid-call-store.ts'
 
 /** The context of the dialplan (dialplan/lines.conf) in which calls of lines arrive. */
 export const LINE_CONTEXT = 'pinbridge-lines'

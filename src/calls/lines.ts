@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { VoipLine } from '../engine/card-store.ts'
+import type { VoipLine } from '../engine/paid-call-store.ts'
 import type { Context } from '../engine/context.ts'
 import { startLoop } from '../loop.ts'
 import { AriError } from './ari-socket.ts'

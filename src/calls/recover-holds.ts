@@ -1,5 +1,4 @@
 import type { Account } from '../engine/accounts.ts'
-import { findAccount } from '../engine/callback-states.ts'
 import type { Context } from '../engine/context.ts'
 import { closeHold, connectedAt, type Hold } from '../engine/holds.ts'
 import { forgetEnd, notedEnd } from './noted-ends.ts'
@@ -12,7 +11,7 @@ export async function payingFor(
   holds: readonly Hold[],
 ): Promise<{ account: Account; hold: Hold } | undefined> {
   const hold = holds.findLast((one) => one.callId === callId && one.answeredAt !== undefined)
-  const account = hold && (await findAccount(ctx, hold.accountId))
+  const account = hold && (await ctx.store.findAccount(hold.accountId))
   return account && { account, hold }
 }
 

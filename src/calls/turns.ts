@@ -1,4 +1,4 @@
-import type { Callback } from '../engine/card-store.ts'
+import type { Callback } from '../engine/paid-call-store.ts'
 
 /** How many callbacks of one account ring somebody at one time. */
 export const MOST_OF_ACCOUNT = 20

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { lastingFindings, MOST_FINDINGS } from '../audit.ts'
 import { loadConfig } from '../config.ts'
-import type { AuditFinding, AuditPart } from '../engine/card-store.ts'
+import type { AuditFinding, AuditPart } from '../engine/paid-call-store.ts'
 import type { Store } from '../engine/store.ts'
 import { jsonOption } from './options.ts'
 import { print, table } from './output.ts'

@@ -28,10 +28,9 @@ export function addCardShowCommand(card: Command): void {
 async function show(number: string, { account: sid, lines, showPin, json }: ShowOptions): Promise<void> {
   const { card, group, ledger, calls, currency } = await withAccount(sid, async ({ store }, account) => {
     const found = await cardNumbered(store, account, number)
-    const groups = await store.cardGroups(account.id)
     return {
       card: found,
-      group: groups.find(({ id }) => id === found.groupId)?.name,
+      group: (await store.findCardGroup(account.id, found.groupId))?.name,
       ledger: lines === 0 ? [] : await store.ledger(found.id, undefined, lines),
       calls: (await store.openHolds()).filter(({ cardId }) => cardId === found.id),
       currency: account.settings.cards.currency,

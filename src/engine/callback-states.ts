@@ -1,5 +1,5 @@
 import type { Account } from './accounts.ts'
-import type { Callback, CallbackOutcome } from './card-store.ts'
+import type { Callback, CallbackOutcome } from './paid-call-store.ts'
 import type { Context } from './context.ts'
 
 /** How long a callback may wait for A to be rung, in milliseconds. Whoever asked for it does not expect it any more then. */
@@ -55,8 +55,4 @@ export function ended(callback: Callback, outcome: CallbackOutcome, now: number)
 /** What those who are called see: the account's choice, else its first number, else nothing. */
 export async function callerIdOf(ctx: Context, { id, settings }: Account): Promise<string | undefined> {
   return settings.cards.callerId ?? (await ctx.store.numbers(id))[0]?.number
-}
-
-export async function findAccount(ctx: Context, id: string): Promise<Account | undefined> {
-  return ctx.store.changeAccount(id, (account) => ({ result: account }))
 }

@@ -1,6 +1,6 @@
 import type { Account } from './accounts.ts'
 import { ended } from './callback-states.ts'
-import type { Callback } from './card-store.ts'
+import type { Callback } from './paid-call-store.ts'
 import type { Context } from './context.ts'
 import { destination } from './destinations.ts'
 import { Refusal } from './errors.ts'

@@ -114,7 +114,7 @@ function changing(
 async function checkLengths(ctx: Context, account: Account, which: Which, { number, pin }: CardFields) {
   const card = await ctx.store.findCard({ accountId: account.id, ...which })
   if (!card) throw noSuchCard()
-  const group = (await ctx.store.cardGroups(account.id)).find(({ id }) => id === card.groupId)
+  const group = await ctx.store.findCardGroup(account.id, card.groupId)
   if (number !== undefined && !isNumberOf(group, number)) throw new Refusal('invalid', 'number')
   if (pin !== undefined && !isPinOf(group, pin)) throw new Refusal('invalid', 'pin')
 }

@@ -98,7 +98,7 @@ async function createSome(
 }
 
 async function pinLengthOf(ctx: Context, { id }: Account, groupId: number): Promise<number> {
-  const group = (await ctx.store.cardGroups(id)).find((one) => one.id === groupId)
+  const group = await ctx.store.findCardGroup(id, groupId)
   if (!group) throw new Refusal('not_found', 'no such group')
   return group.pinLength
 }

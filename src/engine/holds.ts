@@ -1,6 +1,7 @@
 import type { Account } from './accounts.ts'
 import type { CallCaps } from './card-settings.ts'
-import type { HoldSeen, Movement } from './card-store.ts'
+import type { Movement } from './card-store.ts'
+import type { HoldSeen } from './paid-call-store.ts'
 import { availableMicros, type Card, type CardGroup, isUsable } from './cards.ts'
 import type { Context } from './context.ts'
 import { Refusal } from './errors.ts'

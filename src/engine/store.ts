@@ -4,6 +4,7 @@ import type { CallRecord } from './calls.ts'
 import type { Event } from './events.ts'
 import type { Blame, Guesser, Suspicion } from './guard.ts'
 import type { CardStore } from './card-store.ts'
+import type { PaidCallStore } from './paid-call-store.ts'
 import type { PinStore } from './pin-store.ts'
 
 /** What a decision wants kept. `save` and `events` are written together or not at all. */
@@ -82,10 +83,11 @@ export type DeliveryOutcome =
  * `decide` is synchronous, pure and does not throw: a backend may run it again after a conflict.
  * A throw is a bug and keeps nothing. A method resolves only after its change is durable.
  */
-export interface Store extends PinStore, CardStore {
+export interface Store extends PinStore, CardStore, PaidCallStore {
   /** Throws Refusal 'duplicate_transaction' if the sid or a credential's user exists in that dialect. */
   addAccount(account: Account, credentials: Credential[]): Promise<void>
   accounts(): Promise<Account[]>
+  findAccount(id: string): Promise<Account | undefined>
   /**
    * Changes the settings of an account. Events that wait for an endpoint which is no longer there are given up in the
    * same transaction, for nothing could ever deliver them.

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { v7 as newId } from 'uuid'
-import type { Callback } from '../../src/engine/card-store.ts'
+import type { Callback } from '../../src/engine/paid-call-store.ts'
 import type { Store } from '../../src/engine/store.ts'
 import { installation, SLOW_MS, type Installation, type Json } from './command.ts'
 
@@ -133,7 +133,7 @@ describe('line', () => {
         card: NUMBER,
       })
       const { username, password } = line
-      expect((await store.findLine(username))?.line).toMatchObject({ username, accountId, cardId, password })
+      expect(await store.findLine(username)).toMatchObject({ username, accountId, cardId, password })
       const named = await pinbridge.run('line', 'add', ...ACCOUNT, '--card', NUMBER, '--username', 'desk-1')
       expect(named.stdout).toMatch(/\n {2}user +desk-1\n {2}password [\w-]{43}\n/)
       const list = await pinbridge.run('line', 'list', ...ACCOUNT)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { Account } from '../../src/engine/accounts.ts'
 import { stopCallback } from '../../src/engine/callbacks.ts'
-import type { Callback, CallbackOutcome, CallbackState } from '../../src/engine/card-store.ts'
+import type { Callback, CallbackOutcome, CallbackState } from '../../src/engine/paid-call-store.ts'
 import type { Card } from '../../src/engine/cards.ts'
 import type { Context } from '../../src/engine/context.ts'
 import type { Hold } from '../../src/engine/holds.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { VoipLine } from '../../src/engine/card-store.ts'
+import type { VoipLine } from '../../src/engine/paid-call-store.ts'
 import type { Card } from '../../src/engine/cards.ts'
 import type { Context } from '../../src/engine/context.ts'
 import { addLine, beside, GERMANY, giveCard, PER_SECOND_MICROS } from '../support/paid.ts'

@@ -5,10 +5,9 @@ import {
   callbackReached,
   callerIdOf,
   endCallback,
-  findAccount,
 } from '../../src/engine/callback-states.ts'
 import type { Account } from '../../src/engine/accounts.ts'
-import type { Callback } from '../../src/engine/card-store.ts'
+import type { Callback } from '../../src/engine/paid-call-store.ts'
 import type { Card } from '../../src/engine/cards.ts'
 import { testContext, type TestContext } from '../support/context.ts'
 import { addCallback, cardAccount } from '../support/paid.ts'
@@ -84,6 +83,6 @@ test('the called see what the account has chosen, else its first number, else no
 })
 
 test('an account is found by its id', async () => {
-  expect(await findAccount(ctx, account.id)).toEqual(account)
-  expect(await findAccount(ctx, ctx.newId())).toBeUndefined()
+  expect(await ctx.store.findAccount(account.id)).toEqual(account)
+  expect(await ctx.store.findAccount(ctx.newId())).toBeUndefined()
 })

@@ -1,7 +1,7 @@
 import type { Account } from '../../engine/accounts.ts'
 import { callbackReached, endCallback } from '../../engine/callback-states.ts'
 import { endCall, openCall } from '../../engine/calls.ts'
-import type { Callback, CallbackOutcome } from '../../engine/card-store.ts'
+import type { Callback, CallbackOutcome } from '../../engine/paid-call-store.ts'
 import type { Context } from '../../engine/context.ts'
 import { type Hold, holdAlsoAnswered } from '../../engine/holds.ts'
 import type { Call, PromptName } from '../call.ts'

@@ -16,6 +16,7 @@ type Accounts = Pick<
   Store,
   | 'addAccount'
   | 'accounts'
+  | 'findAccount'
   | 'changeAccount'
   | 'changeSecret'
   | 'logins'
@@ -80,6 +81,7 @@ export function accounts(db: Database, commit: Commit, keep: (events?: Event[]) 
           for (const credential of credentials) addLogin(credential)
         }),
       ),
+    findAccount: (id) => Promise.resolve(find(id)),
     accounts: () => Promise.resolve(all.all().map(toAccount)),
     changeAccount: (id, decide) =>
       commit(() => {

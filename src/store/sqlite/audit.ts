@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3'
-import type { AuditFinding, AuditPart, CardStore, LedgerKind } from '../../engine/card-store.ts'
+import type { LedgerKind } from '../../engine/card-store.ts'
+import type { AuditFinding, AuditPart, PaidCallStore } from '../../engine/paid-call-store.ts'
 import type { Hold } from '../../engine/holds.ts'
 import { inTurn } from './in-turn.ts'
 
@@ -34,7 +35,7 @@ const NO_MORE = Number.MAX_SAFE_INTEGER
 type Tell = (what: AuditFinding['what'], cardId: number, detail: string) => void
 
 /** Goes through all money again, row by row: what the triggers and checks should never have let happen. */
-export function audit(db: Database): Pick<CardStore, 'audit' | 'auditSize'> {
+export function audit(db: Database): Pick<PaidCallStore, 'audit' | 'auditSize'> {
   const parts: [AuditPart, (tell: Tell) => Generator<number>][] = [
     ['ledger', ledgers(db)],
     ['calls', closedHolds(db)],

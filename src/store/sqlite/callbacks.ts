@@ -1,10 +1,10 @@
 import type { Database } from 'better-sqlite3'
-import type { Callback, CardStore } from '../../engine/card-store.ts'
+import type { Callback, PaidCallStore } from '../../engine/paid-call-store.ts'
 import type { Commit } from './group-commit.ts'
 import { ms, text } from './time.ts'
 
 type Callbacks = Pick<
-  CardStore,
+  PaidCallStore,
   'addCallback' | 'changeCallback' | 'findCallback' | 'openCallbacks' | 'callbacksToPlace'
 >
 type Row = {

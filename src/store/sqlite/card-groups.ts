@@ -1,13 +1,13 @@
 import type { Database } from 'better-sqlite3'
 import type { CardStore } from '../../engine/card-store.ts'
 import type { CardGroup, Distributor } from '../../engine/cards.ts'
-import { GROUP_COLUMNS, type GroupRow, toGroup } from './card-rows.ts'
+import { GROUP_COLUMNS, groupFinder, type GroupRow, toGroup } from './card-rows.ts'
 import type { Commit } from './group-commit.ts'
 import { unless } from './refused.ts'
 
 type CardGroups = Pick<
   CardStore,
-  'addCardGroup' | 'changeCardGroup' | 'cardGroups' | 'addDistributor' | 'distributors'
+  'addCardGroup' | 'changeCardGroup' | 'findCardGroup' | 'cardGroups' | 'addDistributor' | 'distributors'
 >
 
 const DUPLICATE = ['duplicates', 'the account has one of this name already'] as const
@@ -26,6 +26,7 @@ export function cardGroups(db: Database, commit: Commit): CardGroups {
        tariff_id = @tariff_id, valid_ms = @valid_ms
      where id = @id and account_id = @account_id`,
   )
+  const find = groupFinder(db)
   const list = db.prepare<[string], GroupRow & { cards: number; unsold: number }>(
     `select ${GROUP_COLUMNS}, cards, unsold from card_group where account_id = ? order by id`,
   )
@@ -45,6 +46,10 @@ export function cardGroups(db: Database, commit: Commit): CardGroups {
       ),
     changeCardGroup: (group) =>
       commit(() => unless(...DUPLICATE, () => void update.run({ ...toRow(group), id: group.id }))),
+    findCardGroup: (accountId, id) => {
+      const group = find(id)
+      return Promise.resolve(group?.accountId === accountId ? group : undefined)
+    },
     cardGroups: (accountId) =>
       Promise.resolve(
         list.all(accountId).map((row) => ({ ...toGroup(row), cards: row.cards, unsold: row.unsold })),

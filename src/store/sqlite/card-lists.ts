@@ -1,12 +1,13 @@
 import type { Database } from 'better-sqlite3'
 import type { CardFilter, CardStore } from '../../engine/card-store.ts'
+import type { PaidCallStore } from '../../engine/paid-call-store.ts'
 import type { Card } from '../../engine/cards.ts'
 import { CARD_COLUMNS, type CardRow, toCard } from './card-rows.ts'
 import { HOLD_COLUMNS, type HoldRow, toHold } from './hold-rows.ts'
 import { inTurn } from './in-turn.ts'
 import { text } from './time.ts'
 
-type CardLists = Pick<CardStore, 'cardsMatching' | 'holdsMatching'>
+type CardLists = Pick<CardStore, 'cardsMatching'> & Pick<PaidCallStore, 'holdsMatching'>
 
 type Wanted = {
   account: string

@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3'
-import type { CardStore, HoldSeen } from '../../engine/card-store.ts'
+import type { HoldSeen, PaidCallStore } from '../../engine/paid-call-store.ts'
 import type { Hold } from '../../engine/holds.ts'
 import { cardFinder, cardWriter, groupFinder } from './card-rows.ts'
 import type { Commit } from './group-commit.ts'
@@ -8,7 +8,7 @@ import { mover } from './ledger.ts'
 import { rateFinder } from './rates.ts'
 import { NO_USAGE, usage } from './usage.ts'
 
-type Holds = Pick<CardStore, 'openHold' | 'changeHold' | 'findHold' | 'openHolds'>
+type Holds = Pick<PaidCallStore, 'openHold' | 'changeHold' | 'findHold' | 'openHolds'>
 type Changed = Pick<
   HoldRow,
   'id' | 'state' | 'answered_at' | 'also_answered_at' | 'ended_at' | 'charged_micros' | 'billed_seconds'
@@ -95,7 +95,7 @@ function lookingAround(db: Database) {
     )
     .pluck()
 
-  return (query: Parameters<CardStore['openHold']>[0]): HoldSeen => {
+  return (query: Parameters<PaidCallStore['openHold']>[0]): HoldSeen => {
     const { accountId, cardId, digits, alsoDigits, now } = query
     const account = ofAccount(accountId, now)
     const card = findCard({ accountId, id: cardId })

@@ -1,10 +1,10 @@
 import type { Database } from 'better-sqlite3'
-import type { CardStore, VoipLine } from '../../engine/card-store.ts'
+import type { VoipLine, PaidCallStore } from '../../engine/paid-call-store.ts'
 import type { Commit } from './group-commit.ts'
 import { unless } from './refused.ts'
 import { ms, text } from './time.ts'
 
-type Lines = Pick<CardStore, 'addLine' | 'lines' | 'findLine' | 'removeLine'>
+type Lines = Pick<PaidCallStore, 'addLine' | 'lines' | 'findLine' | 'removeLine'>
 type Row = { username: string; account_id: string; card_id: number; password: string; created_at: string }
 
 const COLUMNS = 'username, account_id, card_id, password, created_at'
@@ -32,7 +32,7 @@ export function lines(db: Database, commit: Commit): Lines {
       Promise.resolve((accountId === undefined ? all.all() : ofAccount.all(accountId)).map(toLine)),
     findLine: (username) => {
       const row = find.get(username)
-      return Promise.resolve(row && { line: toLine(row), accountId: row.account_id })
+      return Promise.resolve(row && toLine(row))
     },
     removeLine: (accountId, username) => commit(() => remove.run(username, accountId).changes > 0),
   }

@@ -12,6 +12,9 @@ contract('groups of cards', (it) => {
     const silver = await it.store.addCardGroup(groupOf({ name: 'silver', tariffId, validMs: 86_400_000 }))
     const gold = await it.store.addCardGroup(groupOf())
     await it.store.addCardGroup(groupOf({ accountId: 'other' }))
+    expect(await it.store.findCardGroup('acme', silver.id)).toEqual(silver)
+    expect(await it.store.findCardGroup('other', silver.id)).toBeUndefined()
+    expect(await it.store.findCardGroup('acme', 99)).toBeUndefined()
     const empty = { cards: 0, unsold: 0 }
     expect(gold).toEqual({ ...groupOf(), id: gold.id })
     expect(await it.store.cardGroups('acme')).toEqual([

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
-import type { CardFilter, HoldFilter, HoldPosition } from '../../../src/engine/card-store.ts'
+import type { CardFilter } from '../../../src/engine/card-store.ts'
+import type { HoldFilter, HoldPosition } from '../../../src/engine/paid-call-store.ts'
 import type { Card } from '../../../src/engine/cards.ts'
 import type { Hold } from '../../../src/engine/holds.ts'
 import { addCard, addCards, addHold, endHold, find, groupOf, holdOf, newCard, rate } from './card-given.ts'

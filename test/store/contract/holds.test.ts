@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { HoldSeen } from '../../../src/engine/card-store.ts'
+import type { HoldSeen } from '../../../src/engine/paid-call-store.ts'
 import type { Card } from '../../../src/engine/cards.ts'
 import type { Hold } from '../../../src/engine/holds.ts'
 import { addCard, addCards, addHold, addTariff, endHold, find, groupOf, holdOf, movement, newCard, rate } from './card-given.ts' // prettier-ignore

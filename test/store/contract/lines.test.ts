@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import type { Callback, VoipLine } from '../../../src/engine/card-store.ts'
+import type { Callback, VoipLine } from '../../../src/engine/paid-call-store.ts'
 import type { Card } from '../../../src/engine/cards.ts'
 import { addCard } from './card-given.ts'
 import { A, account, ALL, B, contract, failing, newId, T0 } from './given.ts'
@@ -16,7 +16,7 @@ contract('lines', (it) => {
     for (const one of [b, a, c]) await it.store.addLine(one)
     expect(await it.store.lines()).toEqual([a, b, c])
     expect(await it.store.lines('acme')).toEqual([a, b])
-    expect(await it.store.findLine('c')).toEqual({ line: c, accountId: 'other' })
+    expect(await it.store.findLine('c')).toEqual(c)
     expect(await it.store.findLine('C')).toBeUndefined()
     await expect(it.store.addLine({ ...c, ...line('a', theirs) })).rejects.toMatchObject({ name: 'Refusal', code: 'duplicates' }) // prettier-ignore
     expect(await it.store.removeLine('other', 'a')).toBe(false)

@@ -59,6 +59,6 @@ async function tariffOf(asked: Asked): Promise<number | undefined> {
   const { ctx, account, cardId } = asked
   if (cardId === undefined) return account.settings.cards.tariffId
   const { groupId } = await ownCard(asked)
-  const group = (await ctx.store.cardGroups(account.id)).find(({ id }) => id === groupId)
+  const group = await ctx.store.findCardGroup(account.id, groupId)
   return group?.tariffId ?? account.settings.cards.tariffId
 }

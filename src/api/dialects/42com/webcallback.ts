@@ -1,5 +1,5 @@
 import { askForCallback, stopCallback } from '../../../engine/callbacks.ts'
-import type { Callback } from '../../../engine/card-store.ts'
+import type { Callback } from '../../../engine/paid-call-store.ts'
 import { granted } from '../../../engine/errors.ts'
 import { Fault } from './answers.ts'
 import { type Asked, ownCard, userFields } from './asked.ts'

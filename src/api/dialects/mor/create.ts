@@ -13,8 +13,8 @@ const DEFAULT_LANGUAGE = 'en'
 /** Makes cards with all numbers of a range that no card has yet. What is wrong is told in the order of the manual's list. */
 export async function create(asked: Asked, sent: Sent<'calling_cards_create'>): Promise<void> {
   const { ctx, account, res } = asked
-  const groups = await ctx.store.cardGroups(account.id)
-  const group = groups.find(({ id }) => id === idOf(sent.card_group_id ?? ''))
+  const groupId = idOf(sent.card_group_id ?? '')
+  const group = groupId === undefined ? undefined : await ctx.store.findCardGroup(account.id, groupId)
   if (!group) throw new MorError('Card Group was not found')
   const { from, count } = rangeOf(sent, group)
   if (count > MOST_CARDS) throw new Refusal('too_many', 'numbers')

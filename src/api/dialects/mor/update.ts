@@ -42,7 +42,7 @@ async function digitsOf({ ctx, account }: Asked, card: Card, sent: Wanted): Prom
   const { pin } = sent
   const number = given(sent.number)
   if (number === undefined && pin === undefined) return {}
-  const group = (await ctx.store.cardGroups(account.id)).find(({ id }) => id === card.groupId)
+  const group = await ctx.store.findCardGroup(account.id, card.groupId)
   if (!group) throw new MorError('Calling Card was not found')
   if (number !== undefined) {
     if (!/^\d+$/.test(number)) throw new MorError('Calling Card number must be numerical')
