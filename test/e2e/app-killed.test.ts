@@ -16,7 +16,7 @@ test('kill -9 with two calls talking and two at the prompt: talks go on and are 
         }),
       ),
     )
-    const before = await stage().talking(4)
+    const before = await stage().joined(4)
     const talkingSince = Date.now()
     const atPrompt = await Promise.all(
       [ALICE, BOB].map((from) => stage().call(VN_A, { from, steps: [{ do: 'waitForHangUp' }] })),
@@ -25,7 +25,7 @@ test('kill -9 with two calls talking and two at the prompt: talks go on and are 
 
     await stage().app().kill('SIGKILL')
     // Every one of the four goes on speaking and hearing: the called phones play back what they hear.
-    const sound = () => Promise.all(before.map(({ id }) => stage().sound(id)))
+    const sound = () => Promise.all(before.map((id) => stage().sound(id)))
     const then = await sound()
     await until(async () => {
       for (const [i, { heard, spoken }] of (await sound()).entries()) {
@@ -39,7 +39,7 @@ test('kill -9 with two calls talking and two at the prompt: talks go on and are 
 
     await stage().restart()
     for (const phone of atPrompt) expect(await phone.ended).toBe(0)
-    expect((await stage().talking(4)).map(({ id }) => id).sort()).toEqual(before.map(({ id }) => id).sort())
+    expect(await stage().joined(4)).toEqual(before)
     for (const phone of talks) phone.hangUp()
     for (const phone of talks) await phone.ended
     const talkedMs = Date.now() - talkingSince
@@ -60,7 +60,7 @@ test('kill -9, and a talk ends before the application is back: it is closed, and
       from: STRANGER,
       steps: [{ do: 'info', digits: '4711#' }, { do: 'waitForHangUp' }],
     })
-    await stage().talking(2)
+    await stage().joined(2)
     await stage().app().kill('SIGKILL')
     caller.hangUp()
     await caller.ended

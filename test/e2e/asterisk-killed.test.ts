@@ -9,7 +9,7 @@ test('Asterisk is killed in the middle of a talk: it is started again, the talk 
   const steps = [{ do: 'info', digits: '4711#' } as const, { do: 'waitForHangUp' } as const]
   const called = await stage().answer({ answers: 'after', ringMs: 1, steps: [{ do: 'waitForHangUp' }] })
   const lost = await stage().call(VN_A, { from: STRANGER, steps })
-  await stage().talking(2)
+  await stage().joined(2)
   const before = stage().asteriskPid()
 
   process.kill(before, 'SIGKILL')

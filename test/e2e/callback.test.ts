@@ -193,10 +193,10 @@ test('kill -9 while they talk, and they go on: adopted, stopped by its id, charg
   await stage().answering({ [A]: answers, [B]: answers }, async (phones) => {
     const callback = await addCallback(ctx, card)
     await reaches(callback, { state: 'talking' })
-    const before = (await stage().talking(2)).map(({ id }) => id).sort()
+    const before = await stage().joined(2)
     await stage().app().kill('SIGKILL')
     await stage().restart()
-    expect((await stage().talking(2)).map(({ id }) => id).sort()).toEqual(before)
+    expect(await stage().joined(2)).toEqual(before)
     expect(await rowOf(callback)).toMatchObject({ state: 'talking' })
     await stopCallback(ctx, account, callback.id)
     await reaches(callback, { state: 'ended', outcome: 'stopped' })
@@ -216,6 +216,7 @@ test('kill -9 while they talk, and B leaves before it is back: charged to that i
   await stage().answering({ [A]: answers, [B]: leaves }, async (phones) => {
     const callback = await addCallback(ctx, card)
     await reaches(callback, { state: 'talking' })
+    await stage().joined(2)
     await stage().app().kill('SIGKILL')
     await until(() => expect(phones.messages()).toMatch(/^BYE /m), { atMostMs: 10_000 })
     const leftAt = Date.now()

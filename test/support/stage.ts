@@ -115,6 +115,8 @@ export type Stage = {
   written: () => { file: string; text: string }[]
   /** Waits until exactly so many channels are answered; resolves to them. */
   talking: (count: number) => Promise<{ id: string; state: string }[]>
+  /** Waits until exactly so many channels are in bridges, which is some time after they have answered; resolves to their ids. */
+  joined: (count: number) => Promise<string[]>
   /** RTP packets that Asterisk has had from a phone and sent to it. */
   sound: (channelId: string) => Promise<{ spoken: number; heard: number }>
   /** Waits until every call has ended and every event is delivered. */
@@ -345,6 +347,18 @@ async function setStage(options: StageOptions = {}): Promise<Stage> {
         { atMostMs: 15_000 },
       )
       return up
+    },
+    joined: async (count) => {
+      let together: string[] = []
+      await until(
+        async () => {
+          const bridges = (await ari('GET', 'bridges')) as { channels: string[] }[]
+          together = bridges.flatMap(({ channels }) => channels).sort()
+          expect(together).toHaveLength(count)
+        },
+        { atMostMs: 15_000 },
+      )
+      return together
     },
     sound: async (channelId) => {
       const counts = (await ari('GET', `channels/${channelId}/rtp_statistics`)) as Record<
