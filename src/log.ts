@@ -31,9 +31,12 @@ export function createLog(level: LevelWithSilent = 'info', destination?: Destina
   return pino(options, destination ?? standardOutput())
 }
 
+const unmoved = () => undefined
+
 /** Whoever reads the log may go: that must neither end nor hold up what it tells of, with calls on it. */
 function standardOutput(): DestinationStream {
-  process.stdout.on('error', () => undefined)
+  // Once, however many logs there are.
+  process.stdout.off('error', unmoved).on('error', unmoved)
   // Not the stream itself: pino would put a writer of its own in its place, which tries a broken pipe for ever.
   return { write: (line) => void process.stdout.write(line) }
 }
