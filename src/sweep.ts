@@ -11,21 +11,22 @@ const SWEEP_MS = 1_000
 // Each does a bounded number of things that are due and resolves to the instant of its next run. They run apart: a
 // folder that cannot be written must not keep allocations from ending in time.
 
-/** Tallies of wrong PINs forgotten at once, which takes some milliseconds: an attack leaves many. */
+/** What is forgotten at once of each kind, which takes some milliseconds: an attack leaves many wrong PINs. */
 const FORGET_BATCH = 1_000
 
 /** For how long an import of a tariff may take. What is not finished by then was broken off, and its rates go. */
 const LONGEST_IMPORT_MS = 86_400_000
 
 /**
- * Ends allocations, frees PINs, forgets wrong ones and answers to requests that nobody may repeat any more, and wakes the
- * delivery for events that another process (the command line) made due.
+ * Ends allocations, frees PINs, forgets wrong ones, answers to requests that nobody may repeat any more and sent PINs that are not
+ * good, with what waits to bring them, and wakes the delivery for events that another process (the command line) made due.
  */
 export async function sweepStore(ctx: Context, { wake }: Pick<Loop, 'wake'>): Promise<number> {
   await endDueAllocations(ctx)
   const forgotten = [
     await ctx.store.forgetGuesses(ctx.now(), FORGET_BATCH),
     await ctx.store.forgetRequests(ctx.now(), FORGET_BATCH),
+    await ctx.store.forgetSentPins(ctx.now(), FORGET_BATCH),
   ]
   const delivery = await ctx.store.nextDeliveryAt()
   if (delivery !== undefined && delivery <= ctx.now()) wake()

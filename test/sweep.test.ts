@@ -18,6 +18,7 @@ import {
   wantedAllocation,
   type TestContext,
 } from './support/context.ts'
+import { addCallingCampaign, owePin } from './support/sent-pins.ts'
 
 let ctx: TestContext
 let account: Account
@@ -105,6 +106,28 @@ describe('the store is swept', () => {
       keys.map(() => 'new'),
     )
     expect(await ctx.store.beginRequest('late', forgetAt)).toEqual({ answer: 'answered' })
+  })
+
+  test('of PINs that were sent and have expired, and of what waits to bring them, a thousand at a time', async () => {
+    const MANY = 1_500
+    const campaign = await addCallingCampaign(ctx, account)
+    await Promise.all(
+      Array.from({ length: MANY }, (_, n) => owePin(ctx, account, campaign, `+2547${String(10_000 + n)}`)),
+    )
+    ctx.clock.ms += 1
+    const late = await owePin(ctx, account, campaign)
+    const left = async () => {
+      const sendings = await ctx.store.sendings(campaign.id, 2 * MANY)
+      return sendings.filter(({ state }) => state === 'waiting').map(({ id }) => id)
+    }
+    ctx.clock.ms += campaign.pinTtlMs - 2
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+    expect(await left()).toHaveLength(MANY + 1)
+    ctx.clock.ms += 1
+    expect(await sweep()).toBe(ctx.now())
+    expect(await left()).toHaveLength(MANY + 1 - 1_000)
+    expect(await sweep()).toBe(ctx.now() + 1_000)
+    expect(await left()).toEqual([late.sending.id])
   })
 
   test('and the delivery is woken for what is due, whoever made it so', async () => {

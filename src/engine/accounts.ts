@@ -2,7 +2,7 @@ import { type CardSettings, DEFAULT_CARD_SETTINGS } from './card-settings.ts'
 import type { EventType } from './events.ts'
 
 /** In which vendor's words a credential speaks. */
-export type Dialect = 'greenpin' | 'stealthnet' | '42com' | 'mor'
+export type Dialect = 'greenpin' | 'stealthnet' | '42com' | 'mor' | 'mobivate'
 
 /** How the other party's numbers are rung: one after another, or together with the first answer winning. */
 export type RingStrategy = 'in_turn' | 'all'
@@ -40,6 +40,16 @@ export type AccountSettings = {
   endpoints: Partial<Record<EventType, string>>
   /** Of its prepaid cards. */
   cards: CardSettings
+  /** Of its campaigns. */
+  subscriptions: SubscriptionSettings
+}
+
+/** What an account chooses for the PINs that it has sent to people. */
+export type SubscriptionSettings = {
+  /** Whether its clients must sign with their secret: Mobivate's own signature is made of names alone, and good for ever. */
+  strongSignature: boolean
+  /** PINs in all of its campaigns within any 24 hours, 0 to 1,000,000. */
+  pinsADay: number
 }
 
 /** The API customer who owns numbers, allocations and later cards. */
@@ -55,7 +65,7 @@ export type Account = {
 
 /**
  * A way to log in. The secret is shown once. Kept is its hash, or where a dialect signs with the secret and sends it never
- * (`42com`, `mor`), what it signs with: whoever reads the database could sign too.
+ * (`42com`, `mor`, `mobivate`), what it signs with: whoever reads the database could sign too.
  */
 export type Credential = {
   dialect: Dialect
@@ -102,6 +112,7 @@ export const DEFAULT_SETTINGS: AccountSettings = {
   keepRecordingsMs: 30 * DAY_MS,
   endpoints: {},
   cards: DEFAULT_CARD_SETTINGS,
+  subscriptions: { strongSignature: false, pinsADay: 5_000 },
 }
 
 /** A number that callers dial, and the flow that answers it. */

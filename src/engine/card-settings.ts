@@ -2,6 +2,7 @@ import type { Account } from './accounts.ts'
 import type { Context } from './context.ts'
 import { granted, Refusal } from './errors.ts'
 import { MOST_MICROS, UNIT_MICROS } from './money.ts'
+import { arePrefixes, isE164, isWhole } from './settings-checks.ts'
 import type { Change } from './store.ts'
 
 /** How much may be called, by one card or by all cards of an account together. */
@@ -105,7 +106,6 @@ const CAPS: Record<keyof CallCaps, number> = {
 }
 /** Smallest and largest value of each number, the unit being that of the setting. */
 const RANGES = { warnMs: [0, 600_000], destinationAttempts: [1, 10], smsADay: [0, MOST_CALLS] } as const
-const MOST_PREFIXES = 1_000
 
 /**
  * Changes what the account has chosen for its cards; it holds for calls that begin from now on. Throws Refusal 'invalid' (with the
@@ -157,10 +157,8 @@ function changing(
 /** Throws Refusal. */
 function checkCardSettings(wanted: WantedCardSettings): void {
   const { allowed = [], callerId, card = {}, account = {} } = wanted
-  const denied = new Set(allowed.filter((one) => one.startsWith('-')).map((one) => one.slice(1)))
-  const isPrefix = (one: string) => /^-?[1-9]\d{0,14}$/.test(one) && !denied.has(one)
-  if (allowed.length > MOST_PREFIXES || !allowed.every(isPrefix)) throw new Refusal('invalid', 'allowed')
-  if (callerId != null && !/^\+[1-9]\d{6,14}$/.test(callerId)) throw new Refusal('invalid', 'callerId')
+  if (!arePrefixes(allowed)) throw new Refusal('invalid', 'allowed')
+  if (callerId != null && !isE164(callerId)) throw new Refusal('invalid', 'callerId')
   for (const caps of [card, account])
     for (const [name, most] of Object.entries(CAPS)) {
       const value = caps[name as keyof CallCaps]
@@ -170,8 +168,4 @@ function checkCardSettings(wanted: WantedCardSettings): void {
     const value = wanted[name as keyof typeof RANGES]
     if (value !== undefined && !isWhole(value, least, most)) throw new Refusal('invalid', name)
   }
-}
-
-function isWhole(value: number, least: number, most: number): boolean {
-  return Number.isInteger(value) && value >= least && value <= most
 }

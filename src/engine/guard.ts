@@ -32,6 +32,14 @@ export function callerName(accountId: string, key: string): string {
   return `${accountId} ${key}`
 }
 
+/**
+ * The name of a number that was sent PINs, for which somebody names them. Another one than that of the caller with this number: whoever
+ * asks for PINs to be sent there must not lock that caller out elsewhere.
+ */
+export function subscriberName(accountId: string, msisdn: string): string {
+  return `${accountId} sent ${msisdn}`
+}
+
 /** The name of a virtual number as a place. */
 export function numberPlace(vn: string): string {
   return `vn ${vn}`
@@ -40,6 +48,11 @@ export function numberPlace(vn: string): string {
 /** The name of a database of PINs as a place. */
 export function databasePlace(accountId: string, number: number): string {
   return `db ${accountId} ${number}`
+}
+
+/** The name of the PIN that a number was sent in a campaign, as a place: nobody else's can be guessed there. */
+export function sentPinPlace(campaignId: string, msisdn: string): string {
+  return `sent ${campaignId} ${msisdn}`
 }
 
 /** The way in of those who call: there is one trunk. */
@@ -101,7 +114,7 @@ const WAY_BURST = 1_000
 const WAY_REFILL_MS = DAY_MS / 10_000
 
 /** How far a clock may have been set back for what it wrote before to count: what lies further ahead is void. */
-const CLOCK_SLACK_MS = HOUR_MS
+export const CLOCK_SLACK_MS = HOUR_MS
 
 /** Whole milliseconds: how much it holds, and what one wrong PIN adds. */
 type Bucket = { capacityMs: number; costMs: number }

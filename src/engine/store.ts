@@ -6,6 +6,7 @@ import type { Blame, Guesser, Suspicion } from './guard.ts'
 import type { CardStore } from './card-store.ts'
 import type { PaidCallStore } from './paid-call-store.ts'
 import type { PinStore } from './pin-store.ts'
+import type { SubscriptionStore } from './subscription-store.ts'
 
 /** What a decision wants kept. `save` and `events` are written together or not at all. */
 export type Change<T, R> = { save?: T; events?: Event[]; result: R }
@@ -83,7 +84,7 @@ export type DeliveryOutcome =
  * `decide` is synchronous, pure and does not throw: a backend may run it again after a conflict.
  * A throw is a bug and keeps nothing. A method resolves only after its change is durable.
  */
-export interface Store extends PinStore, CardStore, PaidCallStore {
+export interface Store extends PinStore, CardStore, PaidCallStore, SubscriptionStore {
   /** Throws Refusal 'duplicate_transaction' if the sid or a credential's user exists in that dialect. */
   addAccount(account: Account, credentials: Credential[]): Promise<void>
   accounts(): Promise<Account[]>
@@ -99,8 +100,8 @@ export interface Store extends PinStore, CardStore, PaidCallStore {
    * now, `user` first. Throws Refusal 'duplicate_transaction' if the user is somebody else's.
    */
   changeSecret(credential: Credential, which?: 'all' | 'one'): Promise<string[]>
-  /** The account's logins, by dialect and user. */
-  logins(accountId: string): Promise<Credential[]>
+  /** The account's logins, or those of one dialect, by dialect and user. */
+  logins(accountId: string, dialect?: Dialect): Promise<Credential[]>
   /** Adds a login to an account. Throws Refusal 'duplicate_transaction' if the user exists in that dialect. */
   addCredential(credential: Credential): Promise<void>
   findLogin(dialect: Dialect, user: string): Promise<Login | undefined>

@@ -7,6 +7,7 @@ import { allocations } from './sqlite/allocations.ts'
 import { audit } from './sqlite/audit.ts'
 import { callbacks } from './sqlite/callbacks.ts'
 import { calls } from './sqlite/calls.ts'
+import { campaigns } from './sqlite/campaigns.ts'
 import { cardGroups } from './sqlite/card-groups.ts'
 import { cardLists } from './sqlite/card-lists.ts'
 import { cards } from './sqlite/cards.ts'
@@ -22,6 +23,8 @@ import { pinDatabases } from './sqlite/pin-databases.ts'
 import { pinLists } from './sqlite/pin-lists.ts'
 import { pins } from './sqlite/pins.ts'
 import { requests } from './sqlite/requests.ts'
+import { sendings } from './sqlite/sendings.ts'
+import { subscriptions } from './sqlite/subscriptions.ts'
 import { tariffs } from './sqlite/tariffs.ts'
 import { vouchers } from './sqlite/vouchers.ts'
 
@@ -73,6 +76,9 @@ export function openSqlite(file: string, onDue: () => void = () => undefined): S
     ...lines(db, commit),
     ...callbacks(db, commit),
     ...requests(db, commit),
+    ...campaigns(db, commit),
+    ...subscriptions(db, commit),
+    ...sendings(db, commit),
     ...deliveries,
     ...events(db, commit, onDue),
     async close() {

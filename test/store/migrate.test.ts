@@ -5,10 +5,12 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import Database from 'better-sqlite3'
 import { type AccountSettings, DEFAULT_SETTINGS } from '../../src/engine/accounts.ts'
 import type { CallRecord } from '../../src/engine/calls.ts'
+import { DEFAULT_CAMPAIGN } from '../../src/engine/campaigns.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { keyed } from '../support/context.ts'
 import { addCard, addTariff, groupOf, holdOf, rate } from './contract/card-given.ts'
 import { account, ALL, allocation, call, ENDPOINT, FAR, refused, T0, VN1, VN2 } from './contract/given.ts'
+import { addCampaign, addSent } from './contract/subscription-given.ts'
 
 let folder: string
 let file: string
@@ -197,8 +199,69 @@ test('all that the third schema had is there, and works with what the fourth has
   const db = new Database(file, { readonly: true })
   expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
   expect(db.pragma('foreign_key_check')).toEqual([])
-  expect(db.pragma('user_version', { simple: true })).toBe(4)
+  expect(db.pragma('user_version', { simple: true })).toBe(5)
   db.close()
+})
+
+test('all that the fourth schema had is there, and works with what the fifth has', async () => {
+  written()
+  const old = new Database(file)
+  migrated(old, 2, '0002-whole-greenpin.sql')
+  migrated(old, 3, '0003-simple-pins.sql')
+  migrated(old, 4, '0004-cards.sql')
+  const cards = { ...DEFAULT_SETTINGS.cards, allowed: ['49'], tariffId: 7 }
+  const settings = JSON.stringify({ ...OLD, cards })
+  old.prepare(`insert into account values ('other', 'sid-other', 'other', ?, 'whsec_other')`).run(settings)
+  old.exec(`insert into guess_tally values ('way', 'trunk', '${at(T0)}', '${at(T0)}', 1, '${at(FAR)}');
+    insert into request values ('key', 'answer', '${at(FAR)}')`)
+  old.close()
+  const store = openSqlite(file)
+  const [acme, other] = await store.accounts()
+  expect(acme?.settings.subscriptions).toEqual(DEFAULT_SETTINGS.subscriptions)
+  expect(other?.settings).toEqual({ ...DEFAULT_SETTINGS, ...OLD, cards })
+  expect(await store.findAllocation('acme', ACTIVE.id)).toEqual(ACTIVE)
+  expect(await store.guessTallies(T0, 9)).toHaveLength(1)
+  expect(await store.beginRequest('key', FAR)).toEqual({ answer: 'answer' })
+
+  await store.addCredential({ dialect: 'mobivate', user: 'key', accountId: 'acme', secretHash: 's' })
+  expect((await store.findLogin('mobivate', 'key'))?.account.id).toBe('acme')
+  const campaign = await addCampaign(store)
+  const { subscription, sendings } = await addSent(store, campaign, {}, {})
+  expect(await store.findSubscription(campaign.id, subscription.msisdn)).toEqual({
+    subscription,
+    sending: sendings[0],
+  })
+  expect(await store.audit(9)).toEqual([])
+  await store.close()
+  const db = new Database(file, { readonly: true })
+  expect(db.pragma('integrity_check', { simple: true })).toBe('ok')
+  expect(db.pragma('foreign_key_check')).toEqual([])
+  db.close()
+})
+
+test('settings that did not exist when a campaign was written have their defaults, wherever it is read', async () => {
+  const store = openSqlite(file)
+  await store.addAccount(account('acme', ALL), [])
+  const campaign = await addCampaign(store, { attempts: 7 })
+  const { subscription, sendings } = await addSent(store, campaign, {}, {})
+  await store.close()
+  const db = new Database(file)
+  db.exec(`update campaign set settings = '{"name":"News","service":"82777","attempts":7}'`)
+  db.close()
+  const again = openSqlite(file)
+  const { id, accountId, createdAt } = campaign
+  const expected = {
+    ...{ ...DEFAULT_CAMPAIGN, id, accountId, createdAt, name: 'News', service: '82777' },
+    attempts: 7,
+  }
+  expect(await again.findCampaign(id)).toStrictEqual({ campaign: expected, account: account('acme', ALL) })
+  expect(await again.campaigns()).toStrictEqual([expected])
+  expect(await again.campaigns('acme')).toStrictEqual([expected])
+  expect(await again.changeCampaign('acme', id, (found) => ({ result: found }))).toStrictEqual(expected)
+  expect(await again.changeSending(sendings[0]!.id, (seen) => ({ result: seen }))).toStrictEqual({
+    ...{ campaign: expected, subscription, sending: sendings[0] },
+  })
+  await again.close()
 })
 
 test('text messages that were asked for before are counted', async () => {

@@ -38,10 +38,11 @@ function plan(sql: string): string[] {
 
 /**
  * What is read whole on purpose: there are few accounts and endpoints, one life, of open calls, holds and callbacks and of SIP
- * lines all are wanted, few versions of tariffs are over, and a run of PINs counts itself up.
+ * lines all are wanted, as of campaigns, few versions of tariffs are over, a run of PINs counts itself up, and what a subquery
+ * has found with its limit is counted.
  */
 const WHOLE =
-  /^SCAN (account|life|json_each|CONSTANT ROW|\d+ CONSTANT ROWS?|run$|voip_line$|(call|hold|callback) USING INDEX \2_(open|begun)$|tariff_version USING COVERING INDEX tariff_version_over$)/
+  /^SCAN (account|life|json_each|CONSTANT ROW|\d+ CONSTANT ROWS?|run$|voip_line$|\(subquery-1\)$|campaign USING INDEX campaign_made$|(call|hold|callback) USING INDEX \2_(open|begun)$|tariff_version USING COVERING INDEX tariff_version_over$)/
 /** What is sorted on purpose: an account has few logins, and few places have wrong PINs to their name. */
 const SORTED = /^select user from credential |from guess_tally\s+where scope = \? and forget_at/
 
@@ -141,6 +142,68 @@ test.each([
   // What is looked for each second, however many callbacks of whom wait.
   ["select min(account_id) from callback where state = 'waiting'", 'callback_waiting', '(account_id>?)'],
   ["from callback where state = 'waiting' and account_id = ?", 'callback_waiting', '(account_id=?)'],
+  // What everything asks that is wanted of a subscription, however many PINs were sent.
+  [
+    'from subscription where campaign_id = ? and msisdn = ?',
+    'sqlite_autoindex_subscription_2',
+    '(campaign_id=? AND msisdn=?)',
+  ],
+  [
+    'ended_at from sending where subscription_id = ? order by n desc',
+    'sending_of_subscription',
+    '(subscription_id=?)',
+  ],
+  [
+    'from sending where account_id = ? and number = ?',
+    'sending_of_number',
+    '(account_id=? AND number=? AND created_at>? AND created_at<?)',
+  ],
+  [
+    'from sending where campaign_id = @id',
+    'sending_of_campaign',
+    '(campaign_id=? AND created_at>? AND created_at<?)',
+  ],
+  [
+    'from sending where account_id = @id',
+    'sending_of_account',
+    '(account_id=? AND created_at>? AND created_at<?)',
+  ],
+  [
+    "where kind = 'campaign' and id = @id and minute",
+    'PRIMARY KEY',
+    '(kind=? AND id=? AND minute>? AND minute<?)',
+  ],
+  [
+    "where kind = 'account' and id = @id and minute",
+    'PRIMARY KEY',
+    '(kind=? AND id=? AND minute>? AND minute<?)',
+  ],
+  ['from subscription_count where campaign_id = ?', 'PRIMARY KEY', '(campaign_id=?)'],
+  [
+    'from subscription where pin is not null and pin_expires_at <= ?',
+    'subscription_pin',
+    '(pin_expires_at<?)',
+  ],
+  [
+    'from subscription where pin is not null and pin_expires_at > ?',
+    'subscription_pin',
+    '(pin_expires_at>?)',
+  ],
+  ["update sending set state = 'ended'", 'INTEGER PRIMARY KEY', '(rowid=?)'],
+  // What is looked for each second, however many sendings of whom wait, and those of a campaign.
+  ["from sending where state in ('trying', 'speaking') and means = ?", 'sending_begun', '(means=?)'],
+  [
+    "select min(campaign_id) from sending where state = 'waiting' and means = ?",
+    'sending_waiting',
+    '(means=? AND campaign_id>?)',
+  ],
+  [
+    "from sending where state = 'waiting' and means = ? and campaign_id = ?",
+    'sending_waiting',
+    '(means=? AND campaign_id=? AND due_at<?)',
+  ],
+  ['from sending where campaign_id = ? order by', 'sending_of_campaign', '(campaign_id=?)'],
+  ['from campaign where account_id = ?', 'campaign_list', '(account_id=?)'],
   // Cards by whatever they are called.
   [', card.held_micros from card where id = ?', 'INTEGER PRIMARY KEY', '(rowid=?)'],
   [', card.held_micros from card where number = ?', 'card_number', '(account_id=? AND number=?)'],

@@ -8,8 +8,13 @@ export const ACCOUNT_COLUMNS =
 
 /** A row written before a setting existed lacks it, and means its default. */
 export function toAccount(row: AccountRow): Account {
-  const { cards, ...own } = JSON.parse(row.settings) as Partial<AccountSettings>
-  const settings = { ...DEFAULT_SETTINGS, ...own, cards: { ...DEFAULT_SETTINGS.cards, ...cards } }
+  const { cards, subscriptions, ...own } = JSON.parse(row.settings) as Partial<AccountSettings>
+  const settings = {
+    ...DEFAULT_SETTINGS,
+    ...own,
+    cards: { ...DEFAULT_SETTINGS.cards, ...cards },
+    subscriptions: { ...DEFAULT_SETTINGS.subscriptions, ...subscriptions },
+  }
   return { id: row.id, sid: row.sid, name: row.name, settings, webhookSecret: row.webhook_secret }
 }
 

@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3'
-import type { Credential, LoginScope, Role, VirtualNumber } from '../../engine/accounts.ts'
+import type { Credential, Dialect, LoginScope, Role, VirtualNumber } from '../../engine/accounts.ts'
 import type { Event } from '../../engine/events.ts'
 import type { Store } from '../../engine/store.ts'
 import {
@@ -52,10 +52,11 @@ export function accounts(db: Database, commit: Commit, keep: (events?: Event[]) 
   const updateOne = db.prepare<[string, string, string]>(
     `update credential set secret_hash = ? where dialect = ? and user = ?`,
   )
-  const allLogins = db.prepare<[string], LoginListRow>(
+  const someLogins = (also: string) =>
     `select dialect, user, account_id, secret_hash, card_id, role from credential
-     where account_id = ? order by dialect, user`,
-  )
+     where account_id = ? ${also} order by dialect, user`
+  const allLogins = db.prepare<[string], LoginListRow>(someLogins(''))
+  const loginsIn = db.prepare<[string, Dialect], LoginListRow>(someLogins('and dialect = ?'))
   const all = db.prepare<[], AccountRow>(`select ${COLUMNS} from account order by id`)
   const login = db.prepare<[string, string], LoginRow>(
     `select ${COLUMNS}, credential.secret_hash, credential.card_id, credential.role from credential join account on account.id = credential.account_id
@@ -104,13 +105,15 @@ export function accounts(db: Database, commit: Commit, keep: (events?: Event[]) 
           return users.all(accountId, dialect, user)
         }),
       ),
-    logins: (accountId) =>
-      Promise.resolve(
-        allLogins.all(accountId).map(({ dialect, user, account_id, secret_hash, ...scope }) => ({
+    logins: (accountId, dialect) => {
+      const rows = dialect === undefined ? allLogins.all(accountId) : loginsIn.all(accountId, dialect)
+      return Promise.resolve(
+        rows.map(({ dialect, user, account_id, secret_hash, ...scope }) => ({
           ...{ dialect, user, accountId: account_id, secretHash: secret_hash },
           ...toScope(scope),
         })),
-      ),
+      )
+    },
     addCredential: (credential) =>
       commit(() =>
         unless('duplicate_transaction', 'a login of this name exists', () => addLogin(credential)),

@@ -94,6 +94,10 @@ contract('accounts and numbers', (it) => {
       { ...mine, secretHash: 'new' },
       { ...other, dialect: 'mor', cardId: undefined, role: undefined },
     ])
+    expect(await it.store.logins('acme', 'mor')).toEqual([
+      { ...other, dialect: 'mor', cardId: undefined, role: undefined },
+    ])
+    expect(await it.store.logins('acme', 'mobivate')).toEqual([])
     expect(await it.store.changeSecret(login('fresh', { cardId: card.id }), 'one')).toEqual(['fresh'])
     expect(await it.store.findLogin('42com', 'fresh')).toMatchObject({
       secretHash: 'old of fresh',
@@ -142,6 +146,7 @@ contract('accounts and numbers', (it) => {
       ...{ coolOffMs: 1, ringMs: 2, maxTalkMs: 3, pinAttempts: 4, recordTalks: true },
       ...{ announceRecording: true, keepRecordingsMs: 5, endpoints: { 'caller.refused': ENDPOINT } },
       cards: { ...DEFAULT_CARD_SETTINGS, allowed: ['49', '-49900'], tariffId: 7, currency: 'USD' },
+      subscriptions: { strongSignature: true, pinsADay: 7 },
     }
     expect(await change(settings)).toEqual(account('acme', ALL))
     const changed = { ...account('acme'), settings }
