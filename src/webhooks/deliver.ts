@@ -2,20 +2,24 @@ import { randomInt as cryptoRandomInt } from 'node:crypto'
 import type { Event } from '../engine/events.ts'
 import type { Delivery, DeliveryOutcome, Store } from '../engine/store.ts'
 import { startLoop, type Loop } from '../loop.ts'
-import { checkReceiver, type GuardPolicy, type Resolve } from './guard.ts'
-import { post, type Answer } from './post.ts'
-import { outcomeOf, RETRY_SCHEDULE_MS, type RetryRules, type Unanswered } from './retry.ts'
-import { signatureHeaders } from './sign.ts'
+import {
+  attempt,
+  finish,
+  hostOf,
+  keepOutcomes as keepAll,
+  send,
+  STOPPED,
+  type SendOptions,
+  type Unanswered,
+  type UnderWay,
+} from './attempts.ts'
+import type { Answer } from './post.ts'
+import { outcomeOf, RETRY_SCHEDULE_MS, type RetryRules } from './retry.ts'
 
 const PER_ACCOUNT = 2
 const MOST_SENDING = 128
-const TIMEOUT_MS = 15_000
 /** The store names the earliest due row, sent or not: while some are being sent it cannot tell when another falls due. */
 const LOOK_AGAIN_MS = 1_000
-const STOP_MS = 5_000
-
-const TIMED_OUT = 'time-out'
-const STOPPED = 'stopped'
 
 /** An event in the words of the account's dialect; undefined when that dialect has none for it. Same in, same out. */
 export type Shape = (event: Event) => object | undefined
@@ -33,15 +37,11 @@ export type Attempt = {
   reason: string | undefined
 }
 
-export type DeliverOptions = GuardPolicy & {
+export type DeliverOptions = SendOptions & {
   store: Store
   shape: Shape
-  /** Milliseconds since the epoch. */
-  now: () => number
   /** Uniform integer in [0, max); jitter only. Default: node:crypto. */
   randomInt?: (max: number) => number
-  /** Default: the system's name servers. */
-  resolve?: Resolve
   onAttempt?: (attempt: Attempt) => void
   /** The store failed; what was to be written is kept and written later. */
   onError?: (error: unknown) => void
@@ -53,13 +53,7 @@ export type DeliverOptions = GuardPolicy & {
   stopMs?: number
 }
 
-/** An attempt under way, or ended and not yet written down. */
-type Sending = {
-  delivery: Delivery
-  abort: AbortController
-  done: Promise<void>
-  outcome: DeliveryOutcome | undefined
-}
+type Sending = UnderWay<DeliveryOutcome> & { delivery: Delivery }
 
 type Desk = {
   options: DeliverOptions
@@ -95,7 +89,7 @@ export function startDelivery(options: DeliverOptions): Loop {
     wake: desk.wake,
     stop: async () => {
       await loop.stop()
-      await finish(desk)
+      await finish(desk.sending.values(), options.stopMs)
       await keepOutcomes(desk).catch(onError)
     },
   }
@@ -115,15 +109,11 @@ async function deliverDue(desk: Desk): Promise<number | undefined> {
   return next !== undefined && next <= now() ? now() + LOOK_AGAIN_MS : next
 }
 
-async function keepOutcomes({ options, sending }: Desk): Promise<void> {
-  const writes = [...sending].map(async ([eventId, { delivery, outcome }]) => {
-    if (!outcome) return
+function keepOutcomes({ options, sending }: Desk): Promise<void> {
+  return keepAll(sending, (eventId, { delivery }, outcome) => {
     const { attempts, dueAt, endpoint } = delivery
-    await options.store.deliveryDone({ eventId, attempts, dueAt, endpoint }, outcome)
-    sending.delete(eventId)
+    return options.store.deliveryDone({ eventId, attempts, dueAt, endpoint }, outcome)
   })
-  const failed = (await Promise.allSettled(writes)).find((write) => write.status === 'rejected')
-  if (failed) throw failed.reason
 }
 
 /** The same deliveries, those of the account first that was served longest ago. */
@@ -150,17 +140,13 @@ function start(desk: Desk, delivery: Delivery): void {
     outcome: undefined,
   }
   desk.sending.set(id, sending)
-  sending.done = attempt(desk, sending)
+  sending.done = deliver(desk, sending)
 }
 
-async function attempt(desk: Desk, sending: Sending): Promise<void> {
+async function deliver(desk: Desk, sending: Sending): Promise<void> {
   const { options, rules } = desk
   const { delivery, abort } = sending
-  const timer = setTimeout(() => abort.abort(TIMED_OUT), options.timeoutMs ?? TIMEOUT_MS)
-  const result = await send(options, delivery, abort.signal).catch((error: unknown) => ({
-    reason: abort.signal.aborted ? String(abort.signal.reason) : codeOf(error),
-  }))
-  clearTimeout(timer)
+  const result = await attempt(abort, (signal) => tell(options, delivery, signal), options.timeoutMs)
   // Cut off by `stop`: nobody's fault, so the next process makes the attempt again.
   if ('reason' in result && result.reason === STOPPED) return
   sending.outcome = outcomeOf(result, delivery.attempts, options.now(), rules)
@@ -168,40 +154,20 @@ async function attempt(desk: Desk, sending: Sending): Promise<void> {
   options.onAttempt?.(told(delivery, result, sending.outcome))
 }
 
-async function send(
+async function tell(
   options: DeliverOptions,
   { event, endpoint, webhookSecret }: Delivery,
   signal: AbortSignal,
 ): Promise<Answer | Unanswered> {
   const shaped = options.shape(event)
   if (!shaped) return NOTHING_TO_TELL
-  const receiver = await unlessAborted(checkReceiver(endpoint, options, options.resolve), signal)
-  if ('refused' in receiver) return { reason: `receiver refused: ${receiver.refused}` }
   const body = JSON.stringify(shaped)
-  const headers = {
-    'content-type': 'application/json',
-    'user-agent': 'pinbridge',
-    ...signatureHeaders(webhookSecret, event.id, body, options.now()),
-  }
-  return post(receiver, headers, body, signal)
+  const contentType = 'application/json'
+  return send(options, { endpoint, contentType, body, webhookId: event.id, webhookSecret }, signal)
 }
 
 /** Counts as delivered; the status is that of an answer without content. */
 const NOTHING_TO_TELL: Answer = { status: 204, retryAfter: undefined }
-
-/** A name server's silence cannot be aborted, only left behind. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new Error(String(signal.reason))), { once: true })
-  })
-  return Promise.race([promise, aborted])
-}
-
-/** A word for the log and the store. Never the message: it may quote addresses, or the event. */
-function codeOf(error: unknown): string {
-  if (!Error.isError(error)) return 'unknown'
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
-}
 
 function told(
   { event, endpoint, attempts }: Delivery,
@@ -212,20 +178,10 @@ function told(
     eventId: event.id,
     eventType: event.type,
     accountId: event.accountId,
-    host: URL.parse(endpoint)?.host ?? '',
+    host: hostOf(endpoint),
     attempt: attempts + 1,
     status: 'status' in result ? result.status : undefined,
     outcome: outcome.state,
     reason: 'reason' in outcome ? outcome.reason : undefined,
   }
-}
-
-/** Lets the attempts under way end by themselves for a while, then cuts them off. */
-async function finish({ options, sending }: Desk): Promise<void> {
-  const cut = () => {
-    for (const { abort } of sending.values()) abort.abort(STOPPED)
-  }
-  const timer = setTimeout(cut, options.stopMs ?? STOP_MS)
-  await Promise.all([...sending.values()].map(({ done }) => done))
-  clearTimeout(timer)
 }

@@ -1,4 +1,5 @@
 import type { DeliveryOutcome } from '../engine/store.ts'
+import type { Unanswered } from './attempts.ts'
 import type { Answer } from './post.ts'
 
 const SECOND_MS = 1_000
@@ -22,9 +23,6 @@ export const RETRY_SCHEDULE_MS: readonly number[] = [
   20 * HOUR_MS,
   24 * HOUR_MS,
 ]
-
-/** An attempt that got no answer. */
-export type Unanswered = { reason: string }
 
 export type RetryRules = {
   scheduleMs: readonly number[]
