@@ -1,5 +1,6 @@
 #!/bin/sh
-# Speaks every prompt of prompts.csv whose file is ours. Needs Debian's festival, festvox-us-slt-hts, perl and sox:
+# Speaks every prompt of prompts.csv whose file is ours; one that reads "(0.5 seconds of silence)" is just that. Needs
+# Debian's festival, festvox-us-slt-hts, perl and sox:
 #
 #   sounds/build.sh           all of them
 #   sounds/build.sh enter-pin only this one
@@ -33,8 +34,17 @@ speak() { # language, file, text
   echo "$1/$2.wav: $(soxi -D "$1/$2.wav") s, RMS $(level "$1/$2.wav" RMS) dB, peak $(level "$1/$2.wav" Pk) dB"
 }
 
+be_silent() { # language, file, seconds
+  mkdir -p "$1"
+  sox -n -R -D -r 8000 -c 1 -b 16 -e signed-integer "$1/$2.wav" trim 0 "$3"
+  echo "$1/$2.wav: $(soxi -D "$1/$2.wav") s of silence"
+}
+
 perl -ne 'print "$2\t$3\t$4\n" if /^([^,]+),([^,]+),pinbridge\/([^,]+),"(.*)"$/' prompts.csv |
   while IFS="$(printf '\t')" read -r language file text; do
     [ $# -eq 0 ] || [ "$1" = "$file" ] || continue
-    speak "$language" "$file" "$text"
+    case $text in
+      "("*" seconds of silence)") text=${text#(} && be_silent "$language" "$file" "${text%% *}" ;;
+      *) speak "$language" "$file" "$text" ;;
+    esac
   done

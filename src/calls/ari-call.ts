@@ -6,7 +6,7 @@ import { callerChannel, type Caller } from './caller.ts'
 import { sendTo } from './continue.ts'
 import { type Monotonic, within } from './deferred.ts'
 import { LEG_END_MS, watchLeg, type Leg, type LegEnd } from './leg.ts'
-import { keepLimit, keepWaiting, limitBoth, VISIT_MS } from './limits.ts'
+import { keepLimit, keepWaiting, letStay, limitBoth, VISIT_MS } from './limits.ts'
 import { recordBridge, type Tape } from './recording.ts'
 import { ringParties } from './ring.ts'
 import { voice, type VoiceOptions } from './voice.ts'
@@ -129,6 +129,7 @@ export function ariCall(ari: Ari, options: AriCallOptions): Call {
       maxTalkMs = ringing.maxTalkMs
       return ringParties(ari, { caller, legs, name, callId: id, onLegEnd: options.onLegEnd }, ringing)
     },
+    stay: (longestMs) => letStay(caller, longestMs),
     wait(holdId, longestMs) {
       noting(holdId)
       return waiting.begin(holdId, longestMs)

@@ -52,6 +52,10 @@ export type PromptName =
   | 'card-not-usable'
   | 'call-ends-soon'
   | 'time-over'
+  | 'code-press-key'
+  | 'code-is'
+  | 'code-again'
+  | 'pause'
 
 /** What is said: a recording, a whole number in words (0 to 999 999 999), or digits one after another. */
 export type Spoken = PromptName | { number: number } | { digits: string }
@@ -61,6 +65,8 @@ export type Ask<S extends Spoken = Spoken> = {
   prompts: S[]
   /** Input is complete at this many digits. `#` completes it earlier, `*` starts it again. */
   maxDigits: number
+  /** Whether keys that were pressed before the prompts begin are forgotten, rather than being the first of the input. */
+  afresh?: boolean
 }
 
 export type Ring = {
@@ -142,6 +148,8 @@ export interface Call {
   ask(ask: Ask): Promise<string>
   /** Rings the numbers while the caller hears a ringing tone; at most one answers, all others are cancelled. */
   ring(ring: Ring): Promise<Rung>
+  /** Lets Asterisk hang the caller, whom we have rung, up after so long from now, in milliseconds. Rejects when it refuses. */
+  stay(longestMs: number): Promise<void>
   /**
    * The caller, whom we have rung, waits for somebody at the cost of a hold. Asterisk lets that last for `longestMs` unless a talk
    * begins, and notes its end under the hold, whether we live then or not. Rejects when Asterisk refuses.

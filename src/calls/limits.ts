@@ -15,11 +15,16 @@ export const VISIT_MS = 14_400_000
  */
 const ASTERISK_LATER_MS = 1_000
 
-/** Makes Asterisk hang a channel up after so long, whether this process lives then or not. */
+/** Asterisk hangs a channel up after so long, whether this process lives then or not. */
+const limitOf = (ms: number) => ({ variable: 'TIMEOUT(absolute)', value: String(Math.ceil(ms / 1_000)) })
+
 function hangUpAfter(ari: Ari, channelId: string, ms: number, urgent?: 'urgent'): Promise<unknown> {
-  const value = String(Math.ceil(ms / 1_000))
-  const timeout = { variable: 'TIMEOUT(absolute)', value }
-  return ari.request('POST', `channels/${channelId}/variable`, timeout, urgent)
+  return ari.request('POST', `channels/${channelId}/variable`, limitOf(ms), urgent)
+}
+
+/** From now on. Throws Hangup when the caller leaves, else AriError when Asterisk refuses. */
+export function letStay(caller: Caller, longestMs: number): Promise<void> {
+  return caller.act('POST', `channels/${caller.channelId}/variable`, limitOf(longestMs))
 }
 
 /**
@@ -50,11 +55,7 @@ export function keepWaiting(ari: Ari, caller: Caller): WaitKeeper {
   return {
     async begin(holdId, longestMs) {
       state = 'waits'
-      const value = String(Math.ceil(longestMs / 1_000))
-      await Promise.all([
-        caller.act('POST', `channels/${channelId}/variable`, { variable: 'TIMEOUT(absolute)', value }),
-        noteEnd(ari, channelId, endHandler('caller', holdId)),
-      ])
+      await Promise.all([letStay(caller, longestMs), noteEnd(ari, channelId, endHandler('caller', holdId))])
     },
     get waited() {
       return state !== 'none'

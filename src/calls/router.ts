@@ -18,6 +18,7 @@ import { serveLines } from './lines.ts'
 import { asked } from './override.ts'
 import { recover } from './recover.ts'
 import { runCalls } from './running.ts'
+import { serveSendings } from './sendings.ts'
 import type { DigitTimes } from './voice.ts'
 
 type Flow = (call: Call, ctx: Context, vn: VirtualNumber, account: Account) => Promise<void>
@@ -47,6 +48,8 @@ export type CallDoor = {
   talking: () => number
   /** Looks now for callbacks that are owed or shall end. */
   wakeCallbacks: () => void
+  /** Looks now for people who are owed a call that tells them their PIN. */
+  wakeSendings: () => void
   /**
    * Turns new callers away, gives those who are not talking yet `graceMs` to get through, hangs up the rest and
    * disconnects. Talks go on without us; the next process adopts them.
@@ -123,7 +126,7 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
 
   async function stop(graceMs: number): Promise<void> {
     stopping = true
-    await Promise.all([callbacks.stop(), lines.stop()])
+    await Promise.all([callbacks.stop(), sendings.stop(), lines.stop()])
     const quiet = () => running().filter(({ call }) => !call.talking)
     await within(Promise.all(quiet().map(({ over }) => over)), graceMs)
     // Looked for anew: some have come meanwhile.
@@ -137,16 +140,16 @@ export function takeCalls(options: CallDoorOptions): CallDoor {
   }
 
   const lines = serveLines({ ari, ctx, log })
-  const callbacks = serveCallbacks({
-    ...{ ctx, log, ari, live, newCall, keepTrying },
-    run: (call, script) => run(call, script).over,
-  })
+  const toEnd = (call: Call, script: () => Promise<void>) => run(call, script).over
+  const callbacks = serveCallbacks({ ctx, log, ari, live, newCall, keepTrying, run: toEnd })
+  const sendings = serveSendings({ ctx, log, ari, newCall, keepTrying, run: toEnd })
   const running = () => [...live.values()].filter(({ ended }) => !ended)
   return {
     connected: ari.connected,
     live: () => running().length,
     talking: () => running().filter(({ call }) => call.talking).length,
     wakeCallbacks: callbacks.wake,
+    wakeSendings: sendings.wake,
     stop,
   }
 }

@@ -79,7 +79,8 @@ export function voice(ari: Ari, caller: Caller, options: VoiceOptions): Voice {
     if (how === 'timeout') playing.stop()
   }
 
-  async function ask({ prompts, maxDigits }: Ask): Promise<string> {
+  async function ask({ prompts, maxDigits, afresh = false }: Ask): Promise<string> {
+    if (afresh) caller.listen(() => 'more')()
     const complete = deferred<undefined>()
     const silence = rearmable(() => complete.resolve(undefined))
     const total = rearmable(() => complete.resolve(undefined))

@@ -48,6 +48,10 @@ const PLAYED: Record<PromptName, true> = {
   'card-not-usable': true,
   'call-ends-soon': true,
   'time-over': true,
+  'code-press-key': true,
+  'code-is': true,
+  'code-again': true,
+  pause: true,
 }
 
 /** Whose recordings are ours is said by the folder in their name; the others come with Asterisk. */
@@ -93,4 +97,11 @@ test.each(rows.filter(({ ours }) => ours))('$file in $language is WAV of 8 kHz, 
   // Format 1 is PCM; then channels, samples a second, and bits at the end.
   const format = [head.readUInt16LE(20), head.readUInt16LE(22), head.readUInt32LE(24), head.readUInt16LE(34)]
   expect(format).toEqual([1, 1, 8000, 16])
+})
+
+test('a pause is as long as the list says, and nothing is heard in it', () => {
+  const { language, file, text } = rows.find(({ name }) => name === 'pause')!
+  const samples = readFileSync(recording(language, file)).subarray(44)
+  expect(text).toBe(`(${samples.length / 2 / 8_000} seconds of silence)`)
+  expect(samples.every((byte) => byte === 0)).toBe(true)
 })

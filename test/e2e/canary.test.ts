@@ -5,7 +5,7 @@ import { canaries, foundIn } from '../support/canaries.ts'
 import { keysHeardIn, tones } from '../support/dtmf.ts'
 import { addLines, DATABASE, keying, LINE } from '../support/pin-line.ts'
 import type { Phone } from '../support/phone.ts'
-import { asteriskSays } from '../support/root-folder.ts'
+import { asteriskSays, lookInside } from '../support/root-folder.ts'
 import type { Step } from '../support/sip-script.ts'
 import { BOB, useStage, VN_A } from '../support/stage.ts'
 import { until } from '../support/until.ts'
@@ -58,14 +58,6 @@ beforeAll(async () => {
   await stage().settings({ recording_enabled: true, recording_announcement: false })
 })
 
-/** All that Asterisk would tell of its channels now, their variables included, and of what it keeps. */
-async function lookInside(): Promise<string> {
-  const channels = (await stage().ari('GET', 'channels')) as { name: string }[]
-  const commands = [...channels.map(({ name }) => `core show channel ${name}`), 'dialplan show globals']
-  const said = await Promise.all(commands.map((command) => asteriskSays(stage().data, command)))
-  return [JSON.stringify(channels), ...said].join('\n')
-}
-
 const samplesOf = (wav: Buffer) =>
   Int16Array.from({ length: (wav.length - 44) / 2 }, (_, n) => wav.readInt16LE(44 + 2 * n))
 
@@ -101,7 +93,7 @@ test.each(Object.keys(MODES))(
       // From the first prompt on until two pairs talk.
       await until(
         async () => {
-          looks.push(await lookInside())
+          looks.push(await lookInside(stage()))
           expect(await stage().ari('GET', 'bridges')).toHaveLength(2)
         },
         { atMostMs: 40_000 },
@@ -110,7 +102,7 @@ test.each(Object.keys(MODES))(
         const { heard } = await stage().sound(id)
         await until(async () => expect((await stage().sound(id)).heard).toBeGreaterThan(heard + 50))
       }
-      looks.push(await lookInside())
+      looks.push(await lookInside(stage()))
       for (const phone of through) phone.hangUp()
       for (const phone of through) await phone.ended
       for (const phone of refused) expect(await phone.ended).toBe(0)
@@ -129,7 +121,7 @@ test('PINs keyed to a dialplan that asks by FastAGI', async () => {
     const caller = await stage().call(GATE, { from: newcomer(), steps: [...keying(...pins), stay] })
     await until(
       async () => {
-        looks.push(await lookInside())
+        looks.push(await lookInside(stage()))
         expect(looks.at(-1)).toContain('PINSTATUS=OK')
       },
       { atMostMs: 20_000 },

@@ -127,6 +127,7 @@ describe('the command', () => {
       'distributor',
       'line',
       'callback',
+      'campaign',
       'audit',
       'deliveries',
       'doctor',

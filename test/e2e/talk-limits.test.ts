@@ -118,7 +118,7 @@ test.each<[string, number, number]>([
       const change = { a: { numbers: ['+919811111112'] }, b: { numbers: [BOBBY] }, usage: 'oneway' }
       const answer = await stage().api('PUT', allocation(id), change)
       expect(answer.body).toMatchObject({ success: true, data: { b: { numbers: [BOBBY] } } })
-      const before = await stage().joined(2)
+      await stage().joined(2)
       expect(phones.messages()).not.toContain(`INVITE sip:${BOBBY}@`)
       caller.hangUp()
       await caller.ended

@@ -41,6 +41,8 @@ export type FakeCall = Call & {
   /** How each talk was to be recorded. */
   recordings: (Recording | undefined)[]
   limits: (TalkLimit | undefined)[]
+  /** How long the caller might stay, in milliseconds. */
+  stays: number[]
   /** What the caller waited on. */
   waits: { holdId: string; longestMs: number }[]
   /** Holds whose books were closed, and the instants. */
@@ -50,7 +52,7 @@ export type FakeCall = Call & {
 }
 
 /** How long each verb takes on the test's clock, in milliseconds; the caller leaves in the middle of one. */
-const VERB_MS = { answer: 100, play: 2_000, ask: 4_000, ring: 6_000, wait: 0, continueAt: 50 }
+const VERB_MS = { answer: 100, play: 2_000, ask: 4_000, ring: 6_000, stay: 0, wait: 0, continueAt: 50 }
 
 /** A caller who keeps to a script, and a clock that goes on with it. */
 export function fakeCall(id: string, clock: { ms: number }, script: Script): FakeCall {
@@ -64,6 +66,7 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
   const talkedWith: Answered[] = []
   const recordings: (Recording | undefined)[] = []
   const limits: (TalkLimit | undefined)[] = []
+  const stays: number[] = []
   const waits: { holdId: string; longestMs: number }[] = []
   const settled: { holdId: string; endedAt: number }[] = []
   const sentTo: Place[] = []
@@ -93,6 +96,7 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
     talkedWith,
     recordings,
     limits,
+    stays,
     waits,
     settled,
     sentTo,
@@ -121,6 +125,10 @@ export function fakeCall(id: string, clock: { ms: number }, script: Script): Fak
       const outcome = rings ? rings.shift() : (script.ring as Ringing)
       if (typeof outcome === 'string') return { unanswered: { to, status: outcome } }
       return { answered: { number: outcome?.answers ?? to, channelId: `leg-${id}` } }
+    },
+    async stay(longestMs) {
+      stays.push(longestMs)
+      await verb('stay', VERB_MS.stay)
     },
     async wait(holdId, longestMs) {
       waits.push({ holdId, longestMs })

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sippCommand } from '../../src/asterisk.ts'
 import { muLaw, tones } from './dtmf.ts'
-import { TONES, VOICE, callerScript, calleeScript, type Callee, type Caller } from './sip-script.ts'
+import { TONES, VOICE, callerScript, calleeScript, type Behaviour, type Caller } from './sip-script.ts'
 
 /** A SIPp process that plays one side of calls. */
 export type Phone = {
@@ -49,11 +49,7 @@ export function placeCall(line: PhoneLine, to: string, caller: Caller, rows?: st
 }
 
 /** Takes the calls that come to the trunk's port, `count` of them, and plays their own sound back to them. */
-export function takeCalls(
-  line: PhoneLine,
-  behaviour: Callee | Record<string, Callee>,
-  count = 1000,
-): Promise<Phone> {
+export function takeCalls(line: PhoneLine, behaviour: Behaviour, count = 1000): Promise<Phone> {
   return sipp(line, calleeScript(behaviour), ['-rtp_echo', '-m', String(count)])
 }
 

@@ -32,7 +32,8 @@ export type Caller = {
 }
 
 export type Callee =
-  | { answers: 'after'; ringMs: number; steps: Step[] }
+  /** `hearsAt`: the UDP port of its ears, instead of SIPp's own. */
+  | { answers: 'after'; ringMs: number; steps: Step[]; hearsAt?: number }
   /** Rings until the other side gives up. */
   | { answers: 'never' }
   /** `redirectsTo`: what a 3xx names instead. */
@@ -136,8 +137,11 @@ function registering(login: Login): string[] {
   ]
 }
 
-/** A SIPp scenario that takes calls: the same for every number, or one behaviour for each. */
-export function calleeScript(behaviour: Callee | Record<string, Callee>): string {
+/** How calls are taken: all alike, by the number that is called, or a list: one call after the other, and all further ones like the last. */
+export type Behaviour = Callee | Record<string, Callee> | Callee[]
+
+/** A SIPp scenario that takes calls. */
+export function calleeScript(behaviour: Behaviour): string {
   const reply = (status: string, rest: string) =>
     [
       `SIP/2.0 ${status}`,
@@ -151,35 +155,55 @@ export function calleeScript(behaviour: Callee | Record<string, Callee>): string
       'Contact: <sip:phone@[local_ip]:[local_port]>',
       rest,
     ].join('\n')
-  const alike = 'answers' in behaviour
-  const rows: [string, Callee][] = alike ? [['', behaviour as Callee]] : Object.entries(behaviour)
-  const choose = rows.map(([number], n) => ({ number, label: n + 1 }))
-  const actions = alike
-    ? []
-    : [
-        '<ereg regexp="sip:([+0-9]+)@" search_in="msg" check_it="true" assign_to="line,number"/>',
-        ...choose.flatMap(({ number, label }) => [
-          `<strcmp assign_to="order${label}" variable="number" value="${number}"/>`,
-          `<test assign_to="is${label}" variable="order${label}" compare="equal" value="0"/>`,
-        ]),
-      ]
+  const { actions, globals, used, callees } = choosing(behaviour)
+  const alike = callees.length === 1
   const names = ['mine', 'theirs'].map((name) => {
     const header = name === 'mine' ? 'To:' : 'From:'
     return `<ereg regexp=".*" search_in="hdr" header="${header}" assign_to="${name}"/>`
   })
   const lines = [
-    `<recv request="INVITE" rrs="true"><action>${[...names, ...actions].join('')}</action></recv>`,
-    ...(alike ? [] : choose.map(({ label }) => `<nop next="${label}" test="is${label}"/>`)),
+    ...(alike ? [] : globals),
+    `<recv request="INVITE" rrs="true"><action>${[...names, ...(alike ? [] : actions)].join('')}</action></recv>`,
+    ...(alike ? [] : callees.map((_, n) => `<nop next="${n + 1}" test="is${n + 1}"/>`)),
     // Each behaviour is a block of its own; all end at label 90.
-    ...rows.flatMap(([, callee], n) => [
+    ...callees.flatMap((callee, n) => [
       ...(alike ? [] : [`<label id="${n + 1}"/>`]),
       ...taking(callee, 10 * (n + 1), reply),
       '<nop next="90"/>',
     ]),
     '<label id="90"/>',
-    `<Reference variables="mine,theirs${alike ? '' : ',line'}"/>`,
+    `<Reference variables="${['mine', 'theirs', ...(alike ? [] : used)].join()}"/>`,
   ]
   return scenario(lines)
+}
+
+type Choice = {
+  /** Set `is1`, `is2` and so on, the first of which that is true says how this call is taken. */
+  actions: string[]
+  globals: string[]
+  /** Variables that are set and not read, of which SIPp would complain. */
+  used: string[]
+  callees: Callee[]
+}
+
+function choosing(behaviour: Behaviour): Choice {
+  if (Array.isArray(behaviour)) {
+    const isNth = (n: number) => {
+      const compare = n === behaviour.length ? 'greater_than_equal' : 'equal'
+      return `<test assign_to="is${n}" variable="calls" compare="${compare}" value="${n}"/>`
+    }
+    const actions = ['<add assign_to="calls" value="1"/>', ...behaviour.map((_, n) => isNth(n + 1))]
+    return { actions, globals: ['<Global variables="calls"/>'], used: [], callees: behaviour }
+  }
+  if ('answers' in behaviour) return { actions: [], globals: [], used: [], callees: [behaviour as Callee] }
+  const actions = [
+    '<ereg regexp="sip:([+0-9]+)@" search_in="msg" check_it="true" assign_to="line,number"/>',
+    ...Object.keys(behaviour).flatMap((number, n) => [
+      `<strcmp assign_to="order${n + 1}" variable="number" value="${number}"/>`,
+      `<test assign_to="is${n + 1}" variable="order${n + 1}" compare="equal" value="0"/>`,
+    ]),
+  ]
+  return { actions, globals: [], used: ['line'], callees: Object.values(behaviour) }
 }
 
 function taking(callee: Callee, label: number, reply: (status: string, rest: string) => string): string[] {
@@ -203,14 +227,15 @@ function taking(callee: Callee, label: number, reply: (status: string, rest: str
     '<recv request="ACK"/>',
     '<nop next="90"/>',
   ]
-  const speaks = 'steps' in callee && callee.steps.some((step) => step.do === 'speak')
   if (callee.answers === 'never') return [ringing, '<recv request="CANCEL"/>', ...cancelled]
+  const speaks = callee.steps.some((step) => step.do === 'speak')
+  const ears = String(callee.hearsAt ?? (speaks ? '[rtpstream_audio_port]' : '[media_port]'))
   return [
     ringing,
     `<recv request="CANCEL" timeout="${Math.max(1, callee.ringMs)}" ontimeout="${label}"/>`,
     ...cancelled,
     `<label id="${label}"/>`,
-    send(reply('200 OK', speaks ? SDP.replace('[media_port]', '[rtpstream_audio_port]') : SDP), true),
+    send(reply('200 OK', SDP.replace('[media_port]', ears)), true),
     '<recv request="ACK"/>',
     ...during(callee.steps, (method, cseq, rest) => inDialog(method, cseq, rest)),
   ]

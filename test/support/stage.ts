@@ -16,7 +16,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
 import { placeCall, takeCalls, type Phone, type PhoneLine } from './phone.ts'
-import type { Callee, Caller } from './sip-script.ts'
+import type { Behaviour, Caller } from './sip-script.ts'
 import { until } from './until.ts'
 import { webhookSink, type Sink } from './webhook-sink.ts'
 import { witness, type Witness } from './witness.ts'
@@ -81,6 +81,8 @@ export type Stage = {
   http: string
   /** The account's login to Simple PINs. */
   pinsLogin: { uid: string; token: string }
+  /** The account's login to subscriptions. */
+  mobivate: { accountId: string; secret: string }
   /** A request for Simple PINs with that login. */
   askPins: (
     method: 'GET' | 'POST',
@@ -94,12 +96,9 @@ export type Stage = {
   settings: (body: Body) => Promise<void>
   /** From the trunk's address, unless said otherwise. */
   call: (to: string, caller: Caller, rows?: string[][], address?: string) => Promise<Phone>
-  answer: (behaviour: Callee | Record<string, Callee>) => Promise<Phone>
+  answer: (behaviour: Behaviour) => Promise<Phone>
   /** Takes calls while `during` runs, then puts the phones away. */
-  answering: (
-    behaviour: Callee | Record<string, Callee>,
-    during: (phone: Phone) => Promise<void>,
-  ) => Promise<void>
+  answering: (behaviour: Behaviour, during: (phone: Phone) => Promise<void>) => Promise<void>
   /** Waits until exactly so many webhooks of each kind have come since the test began; resolves to their bodies. */
   eventsOf: (counts: Record<EventKind, number>) => Promise<Record<EventKind, Body[]>>
   ari: (method: string, uri: string) => Promise<unknown>
@@ -181,7 +180,10 @@ async function setStage(options: StageOptions = {}): Promise<Stage> {
 
   const made = await pinbridge('account', 'add', '--name', 'Acme', '--webhook', sink.url, ...accountOptions)
   const { sid } = made['account'] as { sid: string }
-  const { greenpin, stealthnet } = made['credentials'] as Record<'greenpin' | 'stealthnet', { token: string }>
+  const { greenpin, stealthnet, mobivate } = made['credentials'] as Record<
+    'greenpin' | 'stealthnet',
+    { token: string }
+  > & { mobivate: Stage['mobivate'] }
   const { token } = greenpin
   for (const number of [VN_A, VN_B]) await pinbridge('number', 'add', number, '--account', sid)
 
@@ -285,6 +287,7 @@ async function setStage(options: StageOptions = {}): Promise<Stage> {
     api,
     http,
     pinsLogin,
+    mobivate,
     pinbridge,
     askPins,
     pins: async (parameters) => {
