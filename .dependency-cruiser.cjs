@@ -32,7 +32,7 @@ module.exports = {
     only('store', '^src/store/', ['^src/store/', '^src/engine/', npm('better-sqlite3'), node]),
     only('dialects', '^src/api/dialects/([^/]+)/', [
       '^src/engine/',
-      '^src/api/(login|fields|links|door|bodies|openapi|xml)\\.ts$',
+      '^src/api/(login|fields|links|door|bodies|once|openapi|xml)\\.ts$',
       '^src/api/dialects/$1/',
       npm('express', 'zod', 'zod-openapi'),
       '^(node:)?stream(/|$)',

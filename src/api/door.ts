@@ -16,6 +16,8 @@ export type DialectParts = {
 export type Phones = {
   /** Looks at the callbacks that are owed or shall end, now rather than in a second. */
   wakeCallbacks: () => void
+  /** Sends the PINs that are owed now, by telephone or through gateways. */
+  wakeSendings: () => void
   /** Where VoIP lines register: `host:port`. */
   sipAddress: string
 }

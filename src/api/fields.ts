@@ -121,34 +121,59 @@ export function parameterBody(): RequestHandler {
 export function readAnyParameters(
   req: Pick<Request, 'url' | 'headers'> & { body?: unknown },
 ): Map<string, string> {
-  const bytes = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0)
-  const text = bytes.toString()
-  const isForm = !isJson(req) && !/^\s*\{/.test(text)
-  if (isForm || text.trim() === '') return readParameters(req)
+  const entries = jsonEntries(req)
+  if (!entries) return readParameters(req)
   const found = readParameters({ url: req.url })
-  for (const [name, value] of jsonParameters(bytes, text)) {
+  for (const [name, part] of entries) {
+    const value = plainText(part)
+    if (value === undefined) continue
     if (found.has(name)) throw new BadRequest('a parameter of the query comes again in the body')
-    if (found.size >= MAX_PARAMETERS) throw new BadRequest('too many parameters in the body')
-    if (/[\p{Cc}\ufffd]/u.test(name + value) || !(name + value).isWellFormed())
-      throw new BadRequest('a parameter has characters that are not allowed')
-    found.set(name, value)
+    addTo(found, name, value)
   }
   return found
 }
 
-function jsonParameters(bytes: Uint8Array, text: string): [string, string][] {
+/**
+ * The fields of a body that `parameterBody` has read, and of nothing else: those of a form as text, those of one JSON object, even
+ * where it says that it is a form, as they are, lists and objects too. No name twice, wherever it stands; otherwise as strict as
+ * `readAnyParameters`.
+ */
+export function readFields(req: Pick<Request, 'headers'> & { body?: unknown }): Map<string, unknown> {
+  const entries = jsonEntries(req)
+  if (!entries) return readParameters({ url: '', body: req.body })
+  const found = new Map<string, unknown>()
+  for (const [name, value] of entries) addTo(found, name, value)
+  return found
+}
+
+function addTo<V>(found: Map<string, V>, name: string, value: V): void {
+  if (found.size >= MAX_PARAMETERS) throw new BadRequest('too many parameters in the body')
+  const text = typeof value === 'string' ? name + value : name
+  if (/[\p{Cc}\ufffd]/u.test(text) || !text.isWellFormed())
+    throw new BadRequest('a parameter has characters that are not allowed')
+  found.set(name, value)
+}
+
+/** What stands in a JSON object that is the body; undefined for a form, and for a body without anything. */
+function jsonEntries(req: Pick<Request, 'headers'> & { body?: unknown }): [string, unknown][] | undefined {
+  const bytes = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0)
+  const text = bytes.toString()
+  const isForm = !isJson(req) && !/^\s*\{/.test(text)
+  if (isForm || text.trim() === '') return undefined
   const value = parseJson(bytes)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new BadRequest('the body must be a JSON object')
-  const entries = Object.entries(value)
-  // The parser keeps the last of two keys and says nothing. As nothing is nested, every key is one of the object's own.
+  // The parser keeps the last of two keys and says nothing.
   const keys = [...text.matchAll(JSON_STRING)].filter(([, colon]) => colon !== undefined)
-  const plain = entries.flatMap(([name, part]): [string, string][] => {
-    const written = plainText(part)
-    return written === undefined ? [] : [[name, written]]
-  })
-  if (keys.length !== entries.length) throw new BadRequest('a parameter of the body comes twice')
-  return plain
+  if (keys.length !== keysIn(value)) throw new BadRequest('a parameter of the body comes twice')
+  return Object.entries(value)
+}
+
+/** How many keys all objects in a value have together. */
+function keysIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  const children = Object.values(value).reduce<number>((sum, child) => sum + keysIn(child), 0)
+  return children + (Array.isArray(value) ? 0 : Object.keys(value).length)
 }
 
 /** Undefined for null. Throws BadRequest for what is nested, and for whole numbers that were not read exactly. */

@@ -31,7 +31,7 @@ export async function openDoor(parts: Partial<ApiParts> = {}): Promise<Door> {
   const log = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) })
   const app = createApi({
     pins: { range: 1_000_000, contexts: ['after-pin'] },
-    phones: { wakeCallbacks: () => undefined, sipAddress: '127.0.0.1:5060' },
+    phones: { wakeCallbacks: () => undefined, wakeSendings: () => undefined, sipAddress: '127.0.0.1:5060' },
     ctx,
     log,
     ready: () => Promise.resolve({ ready: true, checks: {} }),

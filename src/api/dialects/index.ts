@@ -7,6 +7,8 @@ import { openapi as fortyTwoComOpenapi } from './42com/openapi.ts'
 import { callbackBody } from './greenpin/callbacks.ts'
 import { greenpin } from './greenpin/greenpin.ts'
 import { openapi } from './greenpin/openapi.ts'
+import { mobivate } from './mobivate/mobivate.ts'
+import { openapi as mobivateOpenapi } from './mobivate/openapi.ts'
 import { mor } from './mor/mor.ts'
 import { openapi as morOpenapi } from './mor/openapi.ts'
 import { openapi as stealthnetOpenapi } from './stealthnet/openapi.ts'
@@ -26,6 +28,12 @@ export const dialects: Record<Dialect, DialectDoor> = {
   '42com': { prefix: '/api/rest', router: fortyTwoCom, callbackBody: smsBody, openapi: fortyTwoComOpenapi },
   // Its clients look for it below either. The longer path first: /api is the shorter path of others too.
   mor: { prefix: ['/billing/api', '/api'], router: mor, callbackBody: tellsNothing, openapi: morOpenapi },
+  mobivate: {
+    prefix: '/subscriptions',
+    router: mobivate,
+    callbackBody: tellsNothing,
+    openapi: mobivateOpenapi,
+  },
 }
 
 /** What the account's receiver gets of an event: in the words of the one dialect that tells it. */

@@ -69,6 +69,7 @@ export async function openCardDoor(
     wakeCallbacks: () => {
       woken++
     },
+    wakeSendings: () => undefined,
     sipAddress: '203.0.113.5:50123',
   }
   const door = await openDoor({ phones, ...parts })

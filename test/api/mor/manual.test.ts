@@ -80,7 +80,8 @@ async function sampleCard(): Promise<Card> {
     result: undefined,
   }))
   // So that it is the 26th.
-  for (let i = 1; i < 26; i++) await mor.card(`22222222${String(i).padStart(2, '0')}`)
+  for (let i = 1; i < 26; i++)
+    await mor.card(`22222222${String(i).padStart(2, '0')}`, { pin: String(3_000 + i) })
   return mor.card(
     '1111111119',
     {
