@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { addAccountCommands } from './cli/account.ts'
 import { addAuditCommand } from './cli/audit.ts'
 import { addCallbackCommands } from './cli/callback.ts'
+import { addCampaignCommands } from './cli/campaign.ts'
 import { addCardCommands } from './cli/card.ts'
 import { addDeliveryCommands } from './cli/deliveries.ts'
 import { addDistributorCommands } from './cli/distributor.ts'
@@ -48,6 +49,7 @@ async function run(args: string[]): Promise<void> {
   addVoucherCommands(program)
   addLineCommands(program)
   addCallbackCommands(program)
+  addCampaignCommands(program)
   addLoginCommands(program)
   addAuditCommand(program)
   addDeliveryCommands(program)

@@ -12,8 +12,8 @@ import { Refusal } from '../engine/errors.ts'
 import { formatAmount } from '../engine/money.ts'
 import { virtualNumber } from '../engine/phone.ts'
 import type { Tariff } from '../engine/rates.ts'
-import { amount, NONE, onOff, prefixes, whole } from './card-options.ts'
-import { jsonOption } from './options.ts'
+import { amount, NONE, onOff, prefixes, speltPrefixes, whole } from './card-options.ts'
+import { given, jsonOption } from './options.ts'
 import { print, table } from './output.ts'
 import { withAccount } from './store.ts'
 
@@ -138,10 +138,6 @@ function capsFrom(options: CapOptions): Partial<CallCaps> {
   }
 }
 
-function given<K extends string, V>(name: K, value: V | undefined): Partial<Record<K, V>> {
-  return value === undefined ? {} : ({ [name]: value } as Record<K, V>)
-}
-
 function noneOr(value: typeof NONE | undefined): null | undefined {
   return value === undefined ? undefined : null
 }
@@ -159,7 +155,7 @@ function inWords(settings: CardSettings, tariff: string | null): string {
   const rest = table([
     ['currency', currency],
     ['tariff', tariff ?? 'none: only cards of groups with one can call'],
-    ['may call', allowed.length > 0 ? inOrder(allowed).map(spelt).join(' ') : 'nowhere'],
+    ['may call', allowed.length > 0 ? speltPrefixes(allowed) : 'nowhere'],
     ['caller id', callerId ?? 'none'],
     ['PIN', pinless ? "none from a card's own number" : 'always asked for'],
     ['warned', warnMs === 0 ? 'never' : `${warnMs / 1_000} s before the end of the money`],
@@ -189,13 +185,4 @@ function inWords(settings: CardSettings, tariff: string | null): string {
     ).map(([what, name]) => [what, formatAmount(card[name]), formatAmount(account[name])]),
   ])
   return `${rest}\n\n${caps}`
-}
-
-/** What is allowed before what is not. */
-function inOrder(allowed: readonly string[]): string[] {
-  return [...allowed].sort((x, y) => Number(x.startsWith('-')) - Number(y.startsWith('-')))
-}
-
-function spelt(prefix: string): string {
-  return prefix.startsWith('-') ? `not +${prefix.slice(1)}` : `+${prefix}`
 }

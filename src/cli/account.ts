@@ -12,6 +12,7 @@ import type { EventType } from '../engine/events.ts'
 import { whyRefused } from '../webhooks/guard.ts'
 import { newWebhookSecret } from '../webhooks/sign.ts'
 import { addCardSettingsCommand } from './account-cards.ts'
+import { addSubscriptionSettingsCommand } from './account-subscriptions.ts'
 import { newLogins } from './logins.ts'
 import { accountName, countryCode, jsonOption, ringSeconds, sid, timeZone } from './options.ts'
 import { print, table } from './output.ts'
@@ -64,6 +65,7 @@ export function addAccountCommands(program: Command): void {
     .action(add)
   addTokenCommand(account)
   addCardSettingsCommand(account)
+  addSubscriptionSettingsCommand(account)
   account.command('list').description('list the accounts').addOption(jsonOption()).action(list)
 }
 
@@ -84,27 +86,29 @@ async function add(options: AddOptions, command: Command): Promise<void> {
   const { shown: logins, credentials } = newLogins(account)
   await withStore(config, (store) => store.addAccount(account, credentials))
 
-  const { greenpin, stealthnet, '42com': fortyTwoCom, mor } = logins
+  const { greenpin, stealthnet, '42com': fortyTwoCom, mor, mobivate } = logins
   const document = { account: shown(account), credentials: logins, webhookSecret }
   print(
     options.json,
     document,
     `Account ${sid} is ready.
 
-  account sid       ${sid}
-  API key           ${greenpin.key}
-  API token         ${greenpin.token}
-  Simple PINs uid   ${stealthnet.uid}
-  Simple PINs token ${stealthnet.token}
-  42com user        ${fortyTwoCom.user}
-  42com password    ${fortyTwoCom.password}
-  MOR user          ${mor.user}
-  MOR secret key    ${mor.secret}
-  webhook secret    ${webhookSecret}
+  account sid          ${sid}
+  API key              ${greenpin.key}
+  API token            ${greenpin.token}
+  Simple PINs uid      ${stealthnet.uid}
+  Simple PINs token    ${stealthnet.token}
+  42com user           ${fortyTwoCom.user}
+  42com password       ${fortyTwoCom.password}
+  MOR user             ${mor.user}
+  MOR secret key       ${mor.secret}
+  Mobivate account_id  ${mobivate.accountId}
+  Mobivate secret key  ${mobivate.secret}
+  webhook secret       ${webhookSecret}
 
 GreenPin's clients log in with the API key, or the account sid, as user and the API token as password; those of
-Simple PINs send uid and token. Those of 42com and MOR sign their requests. Keep all that is secret now: it is not
-shown again.`,
+Simple PINs send uid and token. Those of 42com and MOR sign their requests. Those of Mobivate sign with the account_id,
+so it is a secret as well, or with the secret key, which is better. Keep all that is secret now: it is not shown again.`,
   )
 }
 

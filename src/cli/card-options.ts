@@ -39,6 +39,12 @@ export function prefixes(value: string): string[] {
   throw new InvalidArgumentError(`Expected prefixes such as 49,41,-4990, or ${NONE}.`)
 }
 
+/** For people: what is allowed before what is not. */
+export function speltPrefixes(allowed: readonly string[]): string {
+  const inOrder = [...allowed].sort((x, y) => Number(x.startsWith('-')) - Number(y.startsWith('-')))
+  return inOrder.map((one) => (one.startsWith('-') ? `not +${one.slice(1)}` : `+${one}`)).join(' ')
+}
+
 /** Of a card: digits. */
 export function cardNumber(value: string): string {
   if (/^\d{4,20}$/.test(value)) return value

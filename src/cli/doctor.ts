@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { loadConfig, type Config } from '../config.ts'
 import type { Check } from './check.ts'
 import { checkAsterisk } from './doctor-asterisk.ts'
+import { checkCampaigns } from './doctor-campaigns.ts'
 import { checkMachine } from './doctor-machine.ts'
 import { jsonOption } from './options.ts'
 import { print } from './output.ts'
@@ -19,7 +20,10 @@ async function run({ json }: { json?: true }): Promise<void> {
   const config = loadConfig()
   const appRuns = await isServing(config)
   const machine = await checkMachine(config, appRuns)
-  const checks = [...machine, ...(await checkAsterisk(config, appRuns)), ...checkSettings(config)]
+  const checks = [
+    ...[...machine, ...(await checkAsterisk(config, appRuns)), ...checkSettings(config)],
+    ...(await checkCampaigns(config)),
+  ]
   const failed = checks.filter(({ state }) => state === 'fail').length
   const lines = checks.map(
     ({ name, state, found, todo }) => `${state.padEnd(4)}  ${name}: ${found}${todo ? `\n      ${todo}` : ''}`,

@@ -10,6 +10,8 @@ import {
   FASTAGI,
   fullness,
   numberPlace,
+  sentPinPlace,
+  subscriberName,
   TRUNK,
   type Scope,
 } from '../engine/guard.ts'
@@ -18,6 +20,8 @@ import { ANONYMOUS, canonicalKey } from '../engine/pin-databases.ts'
 import type { NamedTally } from '../engine/pin-store.ts'
 import type { Store } from '../engine/store.ts'
 import { vouchersPlace } from '../engine/vouchers.ts'
+import { campaignId } from './campaign-options.ts'
+import { campaignOf } from './campaigns.ts'
 import { databaseNumber, jsonOption, rowLimit } from './options.ts'
 import { print, table } from './output.ts'
 import { accountBySid, withStore } from './store.ts'
@@ -33,6 +37,8 @@ type ForgetOptions = {
   trunk?: true
   fastagi?: true
   api?: true
+  campaign?: string
+  subscriber?: string
   json?: true
 }
 
@@ -48,7 +54,8 @@ export function addGuessCommands(program: Command): void {
   guesses
     .command('forget')
     .description(
-      'forgive a caller, a database, cards, vouchers, a virtual number, the trunk, FastAGI or HTTP clients',
+      'forgive a caller, a database, cards, vouchers, a virtual number, the trunk, FastAGI, HTTP clients ' +
+        'or a number that was sent a PIN',
     )
     .option('--account <sid>', 'whose caller, database, cards, vouchers or HTTP clients')
     .option('--caller <number>', `a caller of the account: a number, or ${ANONYMOUS}`)
@@ -59,6 +66,8 @@ export function addGuessCommands(program: Command): void {
     .option('--trunk', 'all that came by the trunk')
     .option('--fastagi', 'all that came by FastAGI')
     .option('--api', "all that came from the account's HTTP clients")
+    .option('--subscriber <number>', 'a number in international form that was sent a PIN; with --campaign')
+    .option('--campaign <id>', 'in which campaign', campaignId)
     .addOption(jsonOption())
     .action(forget)
 }
@@ -86,7 +95,7 @@ function described({ scope, name, tally }: NamedTally, accounts: Account[], now:
   return {
     scope,
     account: account?.sid ?? null,
-    name: scope === 'caller' && own !== ANONYMOUS ? masked(own) : own,
+    name: scope === 'caller' && own !== ANONYMOUS ? masked(own) : withoutSubscriber(own),
     full: fullness(scope, tally, now),
     lockedUntil: tally.lockedUntil > now ? new Date(tally.lockedUntil).toISOString() : null,
   }
@@ -94,40 +103,63 @@ function described({ scope, name, tally }: NamedTally, accounts: Account[], now:
 
 /** A key that is no number is shown by its first letters, so that whoever knows it recognises it. */
 function masked(key: string): string {
-  return key.startsWith('+') ? maskNumber(key) : `${key.slice(0, 3)}…`
+  const [, sent = '', name = key] = /^(sent )(\+\d+)$/.exec(key) ?? []
+  return sent + (name.startsWith('+') ? maskNumber(name) : `${name.slice(0, 3)}…`)
+}
+
+/** A virtual number is shown, for it is ours; somebody's own, who was sent a PIN, is not. */
+function withoutSubscriber(place: string): string {
+  const [, campaign, msisdn] = /^(sent \S+) (\+\d+)$/.exec(place) ?? []
+  return campaign === undefined ? place : `${campaign} ${maskNumber(msisdn)}`
 }
 
 async function forget(options: ForgetOptions, command: Command): Promise<void> {
   const { caller, db, cards, vouchers, number, trunk, fastagi, api, account, json } = options
+  const { subscriber, campaign } = options
   const own = [caller, db, cards, vouchers, api]
-  if ([...own, number, trunk, fastagi].filter((one) => one !== undefined).length !== 1)
+  if ([...own, number, trunk, fastagi, subscriber].filter((one) => one !== undefined).length !== 1)
     command.error(
-      'error: exactly one of --caller, --db, --cards, --vouchers, --number, --trunk, --fastagi and --api is needed',
+      'error: exactly one of --caller, --db, --cards, --vouchers, --number, --trunk, --fastagi, --api and --subscriber is needed',
     )
+  if ((subscriber === undefined) !== (campaign === undefined))
+    command.error("error: options '--subscriber <number>' and '--campaign <id>' go together")
   if (own.some((one) => one !== undefined) && account === undefined)
     command.error("error: option '--account <sid>' is needed: these are an account's own")
   const forgiven = await withStore(loadConfig(), async (store) => {
-    const [scope, ...names] = await named(store, options)
-    const found = await Promise.all(names.map((name) => store.forgiveGuesses(scope, name)))
+    const names = await named(store, options)
+    const found = await Promise.all(names.map((one) => store.forgiveGuesses(...one)))
     return found.includes(true)
   })
   print(json, { forgiven }, forgiven ? 'Forgiven.' : 'There was nothing to forgive.')
   if (!forgiven) process.exitCode = 1
 }
 
-async function named(store: Store, options: ForgetOptions): Promise<[Scope, ...string[]]> {
+async function named(store: Store, options: ForgetOptions): Promise<[Scope, string][]> {
   const { caller, db, cards, vouchers, number, trunk, fastagi, account: sid = '' } = options
-  if (number !== undefined) return ['place', numberPlace(await ownNumber(store, number))]
-  if (trunk) return ['way', TRUNK]
-  if (fastagi) return ['way', FASTAGI]
+  const { subscriber, campaign } = options
+  if (number !== undefined) return [['place', numberPlace(await ownNumber(store, number))]]
+  if (trunk) return [['way', TRUNK]]
+  if (fastagi) return [['way', FASTAGI]]
+  if (subscriber !== undefined && campaign !== undefined) return subscribed(store, campaign, subscriber)
   const account = await accountBySid(store, sid)
-  if (db !== undefined) return ['place', databasePlace(account.id, db)]
-  if (cards) return ['place', cardsPlace(account.id)]
-  if (vouchers) return ['place', vouchersPlace(account.id)]
-  if (caller === undefined) return ['way', ...clientWays(account.id)]
+  if (db !== undefined) return [['place', databasePlace(account.id, db)]]
+  if (cards) return [['place', cardsPlace(account.id)]]
+  if (vouchers) return [['place', vouchersPlace(account.id)]]
+  if (caller === undefined) return clientWays(account.id).map((name) => ['way', name])
   const key = canonicalKey(caller, account)
   if (key === undefined) throw new Refusal('invalid_number', 'that cannot be a caller')
-  return ['caller', callerName(account.id, key)]
+  return [['caller', callerName(account.id, key)]]
+}
+
+/** Wrong PINs of a subscriber count for the number in the whole account, and for the PIN that it was sent. */
+async function subscribed(store: Store, id: string, written: string): Promise<[Scope, string][]> {
+  const { campaign } = await campaignOf(store, id)
+  const msisdn = dialledNumber(written, undefined)
+  if (msisdn === undefined) throw new Refusal('invalid_number', 'that cannot be a subscriber')
+  return [
+    ['caller', subscriberName(campaign.accountId, msisdn)],
+    ['place', sentPinPlace(id, msisdn)],
+  ]
 }
 
 /** A virtual number in any international form. */

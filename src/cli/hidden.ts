@@ -3,7 +3,7 @@ import type { Event } from '../engine/events.ts'
 import { maskNumber } from '../engine/phone.ts'
 
 /** Instead of a secret: not even its length. */
-const HIDDEN = '****'
+export const HIDDEN = '****'
 
 /** Whoever has the address of a recording may listen to it. */
 export const HIDDEN_LINKS: Links = { recording: () => HIDDEN }

@@ -22,7 +22,9 @@ type ListOptions = { account: string; json?: true }
 
 /** `pinbridge login …`: further users of the APIs that know users. */
 export function addLoginCommands(program: Command): void {
-  const login = program.command('login').description("further users of an account's 42com and MOR APIs")
+  const login = program
+    .command('login')
+    .description("further users of an account's 42com, MOR and Mobivate APIs")
   const withWhom = (command: Command, what: string) =>
     command
       .argument('<user>', what, userName)
@@ -30,7 +32,10 @@ export function addLoginCommands(program: Command): void {
       .addOption(
         new Option('--dialect <name>', 'of which API').choices(DIALECTS_WITH_USERS).makeOptionMandatory(),
       )
-  withWhom(login.command('add'), 'the name to sign with')
+  withWhom(
+    login.command('add'),
+    'the name to sign with; mobivate: an account_id, to be kept as secret as a password',
+  )
     .description('add a user; prints the password or secret key, once')
     .option('--card <number>', '42com: the card that this user is', cardNumber)
     .addOption(new Option('--role <role>', 'MOR: what this user may do').choices(ROLES))
@@ -51,10 +56,12 @@ export function addLoginCommands(program: Command): void {
 
 async function add(user: string, options: AddOptions, command: Command): Promise<void> {
   const { account: sid, dialect, card, role, plainSignatures, json } = options
-  if (dialect === 'mor' && (card !== undefined || plainSignatures))
+  if (dialect !== '42com' && (card !== undefined || plainSignatures))
     command.error("error: options '--card <number>' and '--plain-signatures' are of use with 42com only")
-  if (dialect === '42com' && role !== undefined)
+  if (dialect !== 'mor' && role !== undefined)
     command.error("error: option '--role <role>' is of use with mor only")
+  if (dialect === 'mobivate' && !/^[\w-]{8,64}$/.test(user))
+    command.error('error: an account_id of Mobivate has 8 to 64 letters, digits, - and _')
   const secret = newSecret()
   await withAccount(sid, async ({ store }, account) => {
     const cardId = card === undefined ? undefined : await cardIdOf(store, account, card)
@@ -75,7 +82,8 @@ async function cardIdOf(store: Store, account: Account, number: string): Promise
 }
 
 function spoken(dialect: DialectWithUsers, user: string, secret: string): string {
-  return `The ${dialect} user ${user} signs with this ${dialect === '42com' ? 'password' : 'secret key'}:
+  const names = dialect === 'mobivate' ? 'account_id' : 'user'
+  return `The ${dialect} ${names} ${user} signs with this ${dialect === '42com' ? 'password' : 'secret key'}:
 
   ${secret}
 

@@ -21,8 +21,8 @@ export function sid(value: string): string {
 }
 
 export function userName(value: string): string {
-  if (/^[\w.@+-]{1,63}$/.test(value)) return value
-  throw new InvalidArgumentError('Expected 1 to 63 letters, digits and . _ @ + -')
+  if (/^[\w.@+-]{1,64}$/.test(value)) return value
+  throw new InvalidArgumentError('Expected 1 to 64 letters, digits and . _ @ + -')
 }
 
 export function countryCode(value: string): string {
@@ -63,6 +63,11 @@ export function eventId(value: string): string {
 export function uuid(value: string): string {
   if (isUuid(value)) return value.toLowerCase()
   throw new InvalidArgumentError('Expected an id such as 01a200c4-649c-7197-93e2-3a488217afca.')
+}
+
+/** What an option has given, as a part of an object: nothing when it was left out. */
+export function given<K extends string, V>(name: K, value: V | undefined): Partial<Record<K, V>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<K, V>)
 }
 
 /** `--json`, which every command takes. */

@@ -37,7 +37,12 @@ export function withAccount<T>(
   sid: string,
   work: (ctx: Context, account: Account) => Promise<T>,
 ): Promise<T> {
-  return withStore(loadConfig(), async (store) => work(contextOf(store), await accountBySid(store, sid)))
+  return withContext(loadConfig(), async (ctx) => work(ctx, await accountBySid(ctx.store, sid)))
+}
+
+/** Does something with the engine, as withStore does. */
+export function withContext<T>(config: Config, work: (ctx: Context) => Promise<T>): Promise<T> {
+  return withStore(config, (store) => work(contextOf(store)))
 }
 
 /** The engine's doors to the outside, for a command. */

@@ -28,7 +28,8 @@ export type Installation = {
   close: () => Promise<void>
 }
 
-export function installation(): Installation {
+/** `settings`: variables that are not as in the others. */
+export function installation(settings: Record<string, string> = {}): Installation {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'pinbridge-cli-'))
   const data = path.join(folder, 'data')
   const cleanups: (() => unknown)[] = []
@@ -42,6 +43,7 @@ export function installation(): Installation {
     PINBRIDGE_WEBHOOK_PRIVATE: 'true',
     // Nobody but the application knows the port that it has found.
     PINBRIDGE_PUBLIC_URL: 'https://pinbridge.example/ivr',
+    ...settings,
   }
   let opened: Store | undefined
 

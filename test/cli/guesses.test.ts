@@ -5,11 +5,13 @@ import type { Account } from '../../src/engine/accounts.ts'
 import type { Context } from '../../src/engine/context.ts'
 import { addGroup } from '../../src/engine/card-admin.ts'
 import { cardByPin, cardsPlace } from '../../src/engine/card-pins.ts'
+import { addCampaign, DEFAULT_CAMPAIGN } from '../../src/engine/campaigns.ts'
 import { createCards } from '../../src/engine/create-cards.ts'
 import { clientWays, FASTAGI, TRUNK } from '../../src/engine/guard.ts'
 import { joinByPin } from '../../src/engine/membership.ts'
 import { checkPin } from '../../src/engine/pin-check.ts'
 import { deletePins, writePins } from '../../src/engine/pin-databases.ts'
+import { initiate, validatePin } from '../../src/engine/subscriptions.ts'
 import { makeVouchers, redeemVoucher, vouchersPlace } from '../../src/engine/vouchers.ts'
 import { installation, SLOW_MS, type Installation } from './command.ts'
 
@@ -120,6 +122,40 @@ test(
   SLOW_MS,
 )
 
+test(
+  'a number that guessed the PIN it was sent is shown without its digits, forgiven, and heard again',
+  async () => {
+    const [id, msisdn] = ['c71e2c2ee68b410a82d6c5f910c2d428', '+254700000011']
+    // Four digits: so few guesses that ten of them are a good part of a day's.
+    const settings = { ...DEFAULT_CAMPAIGN, name: 'Test', service: '1', allowed: ['254'], pinLength: 4 }
+    const campaign = await addCampaign(ctx, account, { ...settings, id, attempts: 10, pinsOfNumberADay: 9 })
+    const begin = async () => (await initiate(ctx, { campaign, account }, msisdn)).status
+    expect(await begin()).toBe('pending_pin')
+    const pin = (await ctx.store.findSubscription(id, msisdn))!.subscription.pin!.digits
+    const wrong = pin === '1234' ? '1235' : '1234'
+    for (let n = 0; n < 10; n++) await validatePin(ctx, campaign, msisdn, wrong)
+    expect(await begin()).toBe('locked')
+
+    const { document } = await pinbridge.json('guesses', 'list')
+    const listed = document['guesses'] as Record<string, unknown>[]
+    expect(listed.find(({ scope }) => scope === 'caller')).toMatchObject({
+      account: 'acme',
+      name: 'sent +25…11',
+    })
+    expect(listed.find(({ scope }) => scope === 'place')).toMatchObject({ name: `sent ${id} +25…11` })
+    expect(JSON.stringify(listed)).not.toContain(msisdn)
+
+    const forget = ['guesses', 'forget', '--campaign', id, '--subscriber', '254 700 000 011']
+    expect(await pinbridge.json(...forget)).toEqual({ code: 0, document: { forgiven: true } })
+    const { document: after } = await pinbridge.json('guesses', 'list')
+    // What all clients of the account have guessed is not one number's to be forgiven.
+    expect((after['guesses'] as Record<string, unknown>[]).map(({ scope }) => scope)).toEqual(['way'])
+    expect(await begin()).toBe('pending_pin')
+    expect((await pinbridge.json(...forget)).code).toBe(1)
+  },
+  SLOW_MS,
+)
+
 test.each([
   [64, [], 'exactly one of'],
   [64, ['--trunk', '--number', VN], 'exactly one of'],
@@ -128,6 +164,10 @@ test.each([
   [64, ['--cards'], '--account'],
   [64, ['--account', 'acme', '--cards', '--vouchers'], 'exactly one of'],
   [64, ['--account', 'acme', '--db', '0'], '--db'],
+  [64, ['--subscriber', '+254700000011'], 'go together'],
+  [64, ['--trunk', '--campaign', 'not-there'], 'go together'],
+  [64, ['--subscriber', '+254700000011', '--campaign', 'short'], '8 to 64 letters'],
+  [1, ['--subscriber', '+254700000011', '--campaign', 'not-there'], 'no campaign'],
   [1, ['--number', '+916292134465'], 'is no virtual number'],
   [1, ['--account', 'acme', '--caller', 'a b'], 'cannot be a caller'],
   [1, ['--account', 'other', '--db', '7'], 'no account'],

@@ -4,13 +4,17 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { installation, SLOW_MS, type Installation, type Json } from './command.ts'
 
-type Logins = { '42com': { user: string; password: string }; mor: { user: string; secret: string } }
+type Logins = {
+  '42com': { user: string; password: string }
+  mor: { user: string; secret: string }
+  mobivate: { accountId: string; secret: string }
+}
 
 let pinbridge: Installation
 let logins: Logins
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex')
-const kept = async (dialect: '42com' | 'mor', user: string) => {
+const kept = async (dialect: '42com' | 'mor' | 'mobivate', user: string) => {
   const found = await pinbridge.store().findLogin(dialect, user)
   return (
     found && { sid: found.account.sid, secretHash: found.secretHash, cardId: found.cardId, role: found.role }
@@ -152,7 +156,10 @@ describe('login', () => {
         .map((line) => line.split(/ {2,}/))
       // One of GreenPin's names is random, and so is its place.
       expect(rows.filter(([dialect]) => dialect === 'greenpin')).toHaveLength(2)
-      expect(rows.filter(([dialect]) => dialect !== 'greenpin')).toEqual([
+      expect(rows.filter(([dialect]) => dialect === 'mobivate')).toEqual([
+        ['mobivate', logins.mobivate.accountId, '-', '-', '-'],
+      ])
+      expect(rows.filter(([dialect = '']) => !['greenpin', 'mobivate'].includes(dialect))).toEqual([
         ['DIALECT', 'USER', 'CARD', 'ROLE', 'SIGNATURES'],
         ['42com', 'acme', '-', '-', '-'],
         ['42com', 'shop', '1000000025', '-', 'plain'],
@@ -162,7 +169,9 @@ describe('login', () => {
       ])
       const { document } = await pinbridge.json('login', 'list', '--account', 'acme')
       const all = JSON.stringify(document)
-      for (const secret of [password, logins.mor.secret, md5(logins['42com'].password)])
+      for (const secret of [
+        ...[password, logins.mor.secret, md5(logins['42com'].password), logins.mobivate.secret],
+      ])
         expect(all).not.toContain(secret)
       expect((document['logins'] as Json[])[1]).toEqual({
         ...{ dialect: '42com', user: 'shop', card: '1000000025', role: null, plainSignatures: true },
@@ -193,8 +202,8 @@ describe('login', () => {
 
   test.each([
     [['add', 'x', '--dialect', '42com'], "required option '--account <sid>' not specified"],
-    [['add', 'x', '--account', 'acme', '--dialect', 'greenpin'], 'Allowed choices are 42com, mor.'],
-    [['add', 'x:y', '--account', 'acme', '--dialect', 'mor'], 'Expected 1 to 63 letters'],
+    [['add', 'x', '--account', 'acme', '--dialect', 'greenpin'], 'Allowed choices are 42com, mor, mobivate.'],
+    [['add', 'x:y', '--account', 'acme', '--dialect', 'mor'], 'Expected 1 to 64 letters'],
     [['add', 'x', '--account', 'acme', '--dialect', 'mor', '--card', '1000000025'], 'of use with 42com only'],
     [['add', 'x', '--account', 'acme', '--dialect', 'mor', '--plain-signatures'], 'of use with 42com only'],
     [['add', 'x', '--account', 'acme', '--dialect', '42com', '--role', 'admin'], 'of use with mor only'],

@@ -1,71 +1,26 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import os from 'node:os'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { installation, SLOW_MS, type Installation } from './command.ts'
-
-const CHECKOUT = path.resolve(import.meta.dirname, '../..')
-const BIN = path.join(CHECKOUT, 'bin/pinbridge.js')
-
-/** What the README tells people to key, by its title. */
-const BLOCKS = new Map(
-  Array.from(
-    readFileSync(path.join(CHECKOUT, 'README.md'), 'utf8').matchAll(
-      /<!-- cards: (.*?) -->\n\n```sh\n(.*?)```/gs,
-    ),
-    ([, title = '', commands = '']) => [title, commands],
-  ),
-)
+import { keyboard, word, type Keyboard } from './readme.ts'
 
 let pinbridge: Installation
-let folder: string
-let http: string
+let readme: Keyboard
 
 beforeEach(async () => {
   pinbridge = installation()
-  folder = mkdtempSync(path.join(os.tmpdir(), 'pinbridge-readme-'))
-  http = await pinbridge.serve()
+  readme = keyboard('cards', pinbridge, await pinbridge.serve())
 }, SLOW_MS)
 afterEach(async () => {
   await pinbridge.close()
-  rmSync(folder, { recursive: true })
+  readme.close()
 })
-
-/** Runs commands as somebody would who keys them, one block after another in the same shell; resolves to what the last printed. */
-function keyed(titles: string[], variables: Record<string, string> = {}): Promise<string> {
-  const [last = '', ...before] = titles.map((title) => BLOCKS.get(title) ?? '').reverse()
-  const npx = 'npx() { [ "$1" = pinbridge ] && shift && "$NODE" "$BIN" "$@"; }'
-  // Of the blocks before, what they define: their commands have been run.
-  const known = before.reverse().map((block) => `npx() { :; }; curl() { :; }\n${block}`)
-  const script = ['set -e', 'exec 3>&1 >/dev/null', ...known, 'unset -f curl', npx, 'exec >&3', last]
-  const env = {
-    PATH: process.env['PATH'],
-    HOME: folder,
-    PINBRIDGE_DATA: pinbridge.data,
-    NODE: process.execPath,
-    BIN,
-  }
-  return new Promise((resolve, reject) => {
-    const text = script.join('\n').replaceAll('http://127.0.0.1:8080', http)
-    execFile(
-      'bash',
-      ['-c', text],
-      { cwd: folder, env: { ...env, ...variables } },
-      (error, stdout, stderr) => {
-        if (error) reject(new Error(`${stderr}\n${stdout}`))
-        else resolve(stdout)
-      },
-    )
-  })
-}
-
-const word = (text: string, label: string) => new RegExp(`${label} +(\\S+)`).exec(text)?.[1] ?? ''
 
 test(
   'prepaid cards from nothing, as the README says',
   async () => {
-    expect([...BLOCKS.keys()]).toEqual(['set-up', '42com', 'mor', 'one card', 'anna', 'shop'])
+    const { titles, folder, keyed } = readme
+    expect(titles).toEqual(['set-up', '42com', 'mor', 'one card', 'anna', 'shop'])
     const setUp = await keyed(['set-up'])
     const TALK_PASSWORD = word(setUp, '42com password')
     expect(setUp).toMatch(/\nnumber,pin\n1000000025,\d{10}\n/)
