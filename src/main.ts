@@ -21,6 +21,7 @@ import { linkKey, loadSecrets, type Secrets } from './secrets.ts'
 import { openSqlite } from './store/sqlite.ts'
 import { sweepRates, sweepRecordings, sweepStore } from './sweep.ts'
 import { startDelivery } from './webhooks/deliver.ts'
+import { sendTexts } from './webhooks/texts.ts'
 import { whyRefused } from './webhooks/guard.ts'
 
 /** The running product. */
@@ -51,6 +52,9 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
   const links = signedLinks(key, () => httpAddress(config.http, httpPort))
   const delivery = deliver(config, ctx, links, log, onError)
   parts.defer(() => delivery.stop())
+  const { allowPrivate } = config.webhooks
+  const texts = sendTexts({ ctx, allowPrivate, onAttempt: (one) => log.info(one, 'text'), onError })
+  parts.defer(() => texts.stop())
   const folder = recordingsFolder(config)
   const sweeps = [() => sweepStore(ctx, delivery), () => sweepRates(ctx), () => sweepRecordings(ctx, folder)]
   for (const work of [...sweeps, guessAlarm(ctx, log)]) {
@@ -68,6 +72,10 @@ export async function serve(config: Config, log: Logger): Promise<Pinbridge> {
     pins: { range: config.pins.range, contexts: config.pins.contexts ?? [] },
     phones: {
       wakeCallbacks: () => later.door?.wakeCallbacks(),
+      wakeSendings: () => {
+        later.door?.wakeSendings()
+        texts.wake()
+      },
       sipAddress: `${config.sip.externalAddress ?? config.sip.host}:${config.sip.port}`,
     },
   })
