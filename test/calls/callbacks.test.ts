@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { media } from '../../src/calls/prompts.ts'
-import { takeCalls, type CallDoor } from '../../src/calls/router.ts'
+import type { CallDoor } from '../../src/calls/router.ts'
 import { MOST_OF_ACCOUNT } from '../../src/calls/turns.ts'
 import type { Account } from '../../src/engine/accounts.ts'
 import { CALLBACK_PATIENCE_MS } from '../../src/engine/callback-states.ts'
@@ -8,9 +8,8 @@ import { stopCallback } from '../../src/engine/callbacks.ts'
 import type { Callback, CallbackOutcome, CallbackState } from '../../src/engine/paid-call-store.ts'
 import type { Card } from '../../src/engine/cards.ts'
 import type { Hold } from '../../src/engine/holds.ts'
-import { createLog } from '../../src/log.ts'
 import { testContext, VN1, type TestContext } from '../support/context.ts'
-import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
+import { startFakeAri, type FakeAri } from '../support/fake-ari.ts'
 import {
   addCallback,
   cardAccount,
@@ -18,6 +17,7 @@ import {
   GERMANY_TOO as B,
   PER_SECOND_MICROS,
 } from '../support/paid.ts'
+import { doorsOf, type Doors } from './doors.ts'
 import { fakeTime, soon } from './time.ts'
 
 const START_MICROS = 100 * PER_SECOND_MICROS
@@ -30,7 +30,7 @@ let asterisk: FakeAri
 let ctx: TestContext
 let account: Account
 let card: Card
-let doors: CallDoor[]
+let doors: Doors
 let log: string[]
 
 beforeEach(async () => {
@@ -39,12 +39,12 @@ beforeEach(async () => {
   asterisk.model.settings.promptsLast = false
   ctx = testContext()
   ;({ account, card } = await cardAccount(ctx, { balanceMicros: START_MICROS }))
-  doors = []
-  log = []
+  doors = doorsOf(asterisk, ctx)
+  ;({ log } = doors)
 })
 
 afterEach(async () => {
-  for (const door of doors) await door.stop(0)
+  for (const door of doors.alive()) await door.stop(0)
   await asterisk.stop()
   // Whatever happened, the books are right.
   expect(await ctx.store.audit(10)).toEqual([])
@@ -52,35 +52,8 @@ afterEach(async () => {
   jest.useRealTimers()
 })
 
-async function open(store = ctx.store): Promise<CallDoor> {
-  const door = takeCalls({
-    ...{ url: asterisk.url, user: USER, password: PASSWORD, application: 'pinbridge' },
-    ...{ ctx: { ...ctx, store }, digits: { firstMs: 800, nextMs: 400, totalMs: 3_000 } },
-    ...{ contexts: [], country: undefined, onReplaced: () => undefined },
-    log: createLog('info', { write: (line: string) => void log.push(line) }),
-  })
-  doors.push(door)
-  await soon(() => expect(door.connected()).toBe(true))
-  return door
-}
-
-/** A process that will be killed: from then on it writes nothing, and its successor takes its connection away. */
-async function openDoomed(): Promise<{ door: CallDoor; kill: () => void }> {
-  let alive = true
-  const never = new Promise<never>(() => undefined)
-  const store = new Proxy(ctx.store, {
-    get(target, name) {
-      const methods = target as unknown as Record<string | symbol, (...args: unknown[]) => unknown>
-      return (...args: unknown[]) => (alive ? methods[name]!(...args) : never)
-    },
-  })
-  const door = await open(store)
-  const kill = () => {
-    alive = false
-    doors = doors.filter((one) => one !== door)
-  }
-  return { door, kill }
-}
+const open: Doors['open'] = (store) => doors.open(store)
+const openDoomed: Doors['openDoomed'] = () => doors.openDoomed()
 
 const rowOf = async ({ id }: Callback) => (await ctx.store.findCallback(account.id, id))!
 const moneyOf = async () => {

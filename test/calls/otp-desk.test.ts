@@ -1,13 +1,12 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
-import { takeCalls, type CallDoor } from '../../src/calls/router.ts'
+import type { CallDoor } from '../../src/calls/router.ts'
 import { MOST_OF_ACCOUNT, MOST_RINGING } from '../../src/calls/turns.ts'
 import type { Account } from '../../src/engine/accounts.ts'
 import { type Campaign, changeCampaign } from '../../src/engine/campaigns.ts'
 import type { Sending, SendingOutcome, SendingState } from '../../src/engine/subscription-store.ts'
 import { unsubscribe, validatePin } from '../../src/engine/subscriptions.ts'
-import { createLog } from '../../src/log.ts'
 import { testContext, VN1, type TestContext } from '../support/context.ts'
-import { PASSWORD, startFakeAri, USER, type FakeAri } from '../support/fake-ari.ts'
+import { startFakeAri, type FakeAri } from '../support/fake-ari.ts'
 import { addCallback, giveCard } from '../support/paid.ts'
 import {
   addCallingCampaign,
@@ -18,6 +17,7 @@ import {
   SUBSCRIBER_TOO,
   type OwedPin,
 } from '../support/sent-pins.ts'
+import { doorsOf, type Doors } from './doors.ts'
 import { fakeTime, soon } from './time.ts'
 
 /** How long the account lets a number ring. */
@@ -28,7 +28,7 @@ let asterisk: FakeAri
 let ctx: TestContext
 let account: Account
 let campaign: Campaign
-let doors: CallDoor[]
+let doors: Doors
 let log: string[]
 
 beforeEach(async () => {
@@ -37,14 +37,14 @@ beforeEach(async () => {
   ctx = testContext()
   const settings = { ringMs: RING_S * 1_000 }
   ;({ account, campaign } = await callingCampaign(ctx, { retryMs: RETRY_MS }, { settings }))
-  doors = []
-  log = []
+  doors = doorsOf(asterisk, ctx, 'trace')
+  ;({ log } = doors)
 })
 
 afterEach(async () => {
   asterisk.model.settings.promptsLast = false
   for (const id of channels()) asterisk.model.phones.hangsUp(id)
-  for (const door of doors) {
+  for (const door of doors.alive()) {
     await soon(() => expect(door.live()).toBe(0))
     await door.stop(0)
   }
@@ -55,35 +55,8 @@ afterEach(async () => {
   jest.useRealTimers()
 })
 
-async function open(store = ctx.store): Promise<CallDoor> {
-  const door = takeCalls({
-    ...{ url: asterisk.url, user: USER, password: PASSWORD, application: 'pinbridge' },
-    ...{ ctx: { ...ctx, store }, digits: { firstMs: 800, nextMs: 400, totalMs: 3_000 } },
-    ...{ contexts: [], country: undefined, onReplaced: () => undefined },
-    log: createLog('trace', { write: (line: string) => void log.push(line) }),
-  })
-  doors.push(door)
-  await soon(() => expect(door.connected()).toBe(true))
-  return door
-}
-
-/** A process that will be killed: from then on it writes nothing, and its successor takes its connection away. */
-async function openDoomed(): Promise<{ door: CallDoor; kill: () => void }> {
-  let alive = true
-  const never = new Promise<never>(() => undefined)
-  const store = new Proxy(ctx.store, {
-    get(target, name) {
-      const methods = target as unknown as Record<string | symbol, (...args: unknown[]) => unknown>
-      return (...args: unknown[]) => (alive ? methods[name]!(...args) : never)
-    },
-  })
-  const door = await open(store)
-  const kill = () => {
-    alive = false
-    doors = doors.filter((one) => one !== door)
-  }
-  return { door, kill }
-}
+const open: Doors['open'] = (store) => doors.open(store)
+const openDoomed: Doors['openDoomed'] = () => doors.openDoomed()
 
 const owe = (msisdn = SUBSCRIBER): Promise<OwedPin> => owePin(ctx, account, campaign, msisdn)
 const rowOf = ({ sending }: OwedPin): Promise<Sending> => sendingOf(ctx, sending)

@@ -192,7 +192,10 @@ describe('the command', () => {
     [['number', 'add', '1', '--account', 'x', '--flow', 'pin-line', '--db', '10000'], '1 to 9999'],
     [['account', 'token', '--dialect', 'greenpin'], "missing required argument 'sid'"],
     [['account', 'token', 'x'], "required option '--dialect <name>' not specified"],
-    [['account', 'token', 'x', '--dialect', 'sip'], 'Allowed choices are greenpin, stealthnet, 42com, mor.'],
+    [
+      ['account', 'token', 'x', '--dialect', 'sip'],
+      'Allowed choices are greenpin, stealthnet, 42com, mor, mobivate.',
+    ],
   ])('used wrongly, %j, ends with 64', async (args, message) => {
     const { code, document } = await json(args)
     expect([code, document]).toEqual([
@@ -308,6 +311,7 @@ describe('account', () => {
         stealthnet: { uid: 'koeln_1', token: expect.any(String) },
         '42com': { user: 'koeln_1', password: expect.any(String) },
         mor: { user: 'koeln_1', secret: expect.any(String) },
+        mobivate: { accountId: expect.stringMatching(/^[0-9a-f]{32}$/), secret: expect.any(String) },
       },
       webhookSecret: expect.stringMatching(/^whsec_/),
     })
