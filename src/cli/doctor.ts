@@ -22,7 +22,10 @@ async function run({ json }: { json?: true }): Promise<void> {
   const machine = await checkMachine(config, appRuns)
   const checks = [
     ...[...machine, ...(await checkAsterisk(config, appRuns)), ...checkSettings(config)],
-    ...(await checkCampaigns(config)),
+    // Who reads a damaged database is told of that, and of nothing else.
+    ...(machine.some(({ name, state }) => name === 'database' && state === 'fail')
+      ? []
+      : await checkCampaigns(config)),
   ]
   const failed = checks.filter(({ state }) => state === 'fail').length
   const lines = checks.map(
