@@ -1,10 +1,14 @@
+import { afterEach, beforeEach, expect } from '@jest/globals'
 import { type CampaignSettings, type Means } from '../../src/engine/campaigns.ts'
 import type { Context } from '../../src/engine/context.ts'
+import type { Sending } from '../../src/engine/subscription-store.ts'
 import type { Loop } from '../../src/loop.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { sendTexts, type TextAttempt, type TextsOptions } from '../../src/webhooks/texts.ts'
 import { testContext } from '../support/context.ts'
 import { addCallingCampaign, callingCampaign, owePin, sendingOf, type OwedPin } from '../support/sent-pins.ts'
+import { until } from '../support/until.ts'
+import { type Received, type Sink, webhookSink } from '../support/webhook-sink.ts'
 
 type Webhook = Extract<Means, { kind: 'webhook' }>
 type Gateway = Partial<Omit<Webhook, 'kind'>> & Pick<Webhook, 'url'>
@@ -67,4 +71,34 @@ export function textsDesk(file = ':memory:') {
   }
 }
 
-export type TextsDesk = ReturnType<typeof textsDesk>
+type TextsDesk = ReturnType<typeof textsDesk>
+
+/** For each test a gateway, a desk, and a campaign of the account acme that sends there. */
+export function useTexts() {
+  let sink: Sink
+  let desk: TextsDesk
+  let acme: OfGateway
+
+  beforeEach(async () => {
+    sink = await webhookSink()
+    desk = textsDesk()
+    acme = await desk.campaign('acme', { url: sink.url })
+  })
+  afterEach(async () => {
+    sink.answer(204)
+    sink.release(204)
+    await desk.close()
+    await sink.close()
+  })
+
+  return {
+    sink: () => sink,
+    desk: () => desk,
+    acme: () => acme,
+    /** Has a PIN sent. */
+    one: async (of = acme): Promise<OwedPin> => (await desk.owe(of))[0]!,
+    untilIs: (owed: OwedPin, wanted: Partial<Sending>) =>
+      until(async () => expect(await desk.now(owed)).toMatchObject(wanted)),
+    ids: (received: Received[]) => received.map(({ headers }) => headers['webhook-id']),
+  }
+}

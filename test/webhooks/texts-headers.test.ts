@@ -1,35 +1,16 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { Webhook } from 'standardwebhooks'
 import { changeCampaign } from '../../src/engine/campaigns.ts'
-import type { Sending } from '../../src/engine/subscription-store.ts'
-import type { OwedPin } from '../support/sent-pins.ts'
 import { until } from '../support/until.ts'
-import { type Sink, webhookSink } from '../support/webhook-sink.ts'
-import { type OfGateway, textsDesk, type TextsDesk } from './texts-desk.ts'
+import { useTexts } from './texts-desk.ts'
 
 /** The default of a campaign. */
 const RETRY_MS = 30_000
 
-let sink: Sink
-let desk: TextsDesk
-let acme: OfGateway
-
-beforeEach(async () => {
-  sink = await webhookSink()
-  desk = textsDesk()
-  acme = await desk.campaign('acme', { url: sink.url })
-})
-afterEach(async () => {
-  await desk.close()
-  await sink.close()
-})
-
-const one = async (of = acme): Promise<OwedPin> => (await desk.owe(of))[0]!
-const untilIs = (owed: OwedPin, wanted: Partial<Sending>) =>
-  until(async () => expect(await desk.now(owed)).toMatchObject(wanted))
+const { sink, desk, acme, one, untilIs } = useTexts()
 /** As only another program could have written them. */
 const uncheckedHeaders = (headers: Record<string, string>) =>
-  desk.ctx.store.changeCampaign(acme.account.id, acme.campaign.id, (found) => {
+  desk().ctx.store.changeCampaign(acme().account.id, acme().campaign.id, (found) => {
     if (found?.means.kind !== 'webhook') throw new Error('it has no gateway')
     return { save: { ...found, means: { ...found.means, headers } }, result: undefined }
   })
@@ -42,37 +23,40 @@ describe('a PIN', () => {
       constructor: '1',
       cookie: 'a=b',
     }
-    const keyed = await desk.campaign('keyed', { url: sink.url, headers })
-    sink.answer(500, 204)
-    desk.start()
+    const keyed = await desk().campaign('keyed', { url: sink().url, headers })
+    sink().answer(500, 204)
+    desk().start()
     const owed = await one(keyed)
     await untilIs(owed, { state: 'waiting', outcome: 'failed' })
-    desk.pass(RETRY_MS)
+    desk().pass(RETRY_MS)
     await untilIs(owed, { outcome: 'delivered', tries: 2 })
     const own = {
       'content-type': 'application/json',
       'user-agent': 'pinbridge',
       'webhook-id': owed.sending.id,
     }
-    expect(sink.received.map((each) => each.headers)).toMatchObject([
+    expect(sink().received.map((each) => each.headers)).toMatchObject([
       { ...headers, ...own },
       { ...headers, ...own },
     ])
   })
 
   test('goes out with the headers that its campaign has by then', async () => {
-    const keyed = await desk.campaign('keyed', { url: sink.url, headers: { 'x-old': '1', 'x-key': 'old' } })
+    const keyed = await desk().campaign('keyed', {
+      url: sink().url,
+      headers: { 'x-old': '1', 'x-key': 'old' },
+    })
     const { account, campaign } = keyed
     await one(keyed)
     const { means } = campaign
     if (means.kind === 'webhook')
-      await changeCampaign(desk.ctx, account, campaign.id, {
+      await changeCampaign(desk().ctx, account, campaign.id, {
         means: { ...means, headers: { 'x-key': 'new' } },
       })
-    desk.start()
-    await until(() => expect(sink.received).toHaveLength(1))
-    expect(sink.received[0]!.headers).toMatchObject({ 'x-key': 'new' })
-    expect(sink.received[0]!.headers).not.toHaveProperty('x-old')
+    desk().start()
+    await until(() => expect(sink().received).toHaveLength(1))
+    expect(sink().received[0]!.headers).toMatchObject({ 'x-key': 'new' })
+    expect(sink().received[0]!.headers).not.toHaveProperty('x-old')
   })
 
   const OURS = ['content-type', 'content-length', 'user-agent', 'webhook-timestamp', 'webhook-signature']
@@ -81,17 +65,17 @@ describe('a PIN', () => {
     'has our own %s, though a campaign that was never checked names another',
     async (name) => {
       await uncheckedHeaders({ [name]: '1', 'x-api-key': 's3cr3t' })
-      desk.start()
+      desk().start()
       const owed = await one()
       await untilIs(owed, { outcome: 'delivered' })
       const body = `{"to":"254700001000","text":"Test Campaign ${owed.digits}"}`
-      const at = new Date(desk.ctx.clock.ms)
-      expect(sink.received).toMatchObject([{ body }])
-      expect(sink.received[0]!.headers).toMatchObject({
+      const at = new Date(desk().ctx.clock.ms)
+      expect(sink().received).toMatchObject([{ body }])
+      expect(sink().received[0]!.headers).toMatchObject({
         ...{ 'x-api-key': 's3cr3t', 'content-type': 'application/json', 'user-agent': 'pinbridge' },
         ...{ 'content-length': String(body.length), 'webhook-id': owed.sending.id },
-        'webhook-timestamp': String(Math.floor(desk.ctx.clock.ms / 1_000)),
-        'webhook-signature': new Webhook(acme.account.webhookSecret).sign(owed.sending.id, at, body),
+        'webhook-timestamp': String(Math.floor(desk().ctx.clock.ms / 1_000)),
+        'webhook-signature': new Webhook(acme().account.webhookSecret).sign(owed.sending.id, at, body),
       })
     },
   )
@@ -100,13 +84,13 @@ describe('a PIN', () => {
     'does not go out with what is no header, %j, and the log does not say what it is',
     async (headers) => {
       await uncheckedHeaders(headers)
-      desk.start()
+      desk().start()
       await untilIs(await one(), { state: 'waiting', outcome: 'failed' })
-      expect(desk.attempts).toMatchObject([
+      expect(desk().attempts).toMatchObject([
         { outcome: 'failed', reason: expect.stringMatching(/^ERR_INVALID_/) },
       ])
-      expect(JSON.stringify(desk.attempts)).not.toContain('s3cr3t')
-      expect(sink.received).toEqual([])
+      expect(JSON.stringify(desk().attempts)).not.toContain('s3cr3t')
+      expect(sink().received).toEqual([])
     },
   )
 })
