@@ -1,6 +1,7 @@
 import type { Account } from '../engine/accounts.ts'
 import { callerIdOf } from '../engine/callback-states.ts'
 import type { Context } from '../engine/context.ts'
+import { isE164 } from '../engine/phone.ts'
 import { lineOfChannel } from './line-objects.ts'
 
 /** First Stasis() argument of a call from a VoIP line; the second is the line's name. */
@@ -31,6 +32,6 @@ export async function callingLine(
   const account = await ctx.store.findAccount(accountId)
   const card = await ctx.store.findCard({ accountId, id: cardId })
   if (!account || !card) return undefined
-  const own = card.cli !== undefined && /^\+[1-9]\d{6,14}$/.test(card.cli) ? card.cli : undefined
+  const own = card.cli !== undefined && isE164(card.cli) ? card.cli : undefined
   return { account, cardId, callerId: own ?? (await callerIdOf(ctx, account)) }
 }

@@ -1,11 +1,9 @@
 import type { Command } from 'commander'
-import { changeSubscriptionSettings } from '../engine/subscription-settings.ts'
+import { changeSubscriptionSettings, MOST_PINS_A_DAY } from '../engine/subscription-settings.ts'
 import { onOff, whole } from './card-options.ts'
 import { given, jsonOption } from './options.ts'
 import { print, table } from './output.ts'
 import { withAccount } from './store.ts'
-
-const MOST_PINS = 1_000_000
 
 type Options = { strongSignature?: boolean; pinsADay?: number; json?: true }
 
@@ -23,7 +21,7 @@ export function addSubscriptionSettingsCommand(account: Command): void {
     .option(
       '--pins-a-day <n>',
       'how many PINs are sent in any 24 hours, all campaigns together',
-      whole(0, MOST_PINS),
+      whole(0, MOST_PINS_A_DAY),
     )
     .addOption(jsonOption())
     .action(subscriptions)

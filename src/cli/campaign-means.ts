@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { ContentType, Means } from '../engine/campaigns.ts'
+import { type ContentType, LONGEST_URL, type Means } from '../engine/campaigns.ts'
 import {
   type HeaderFault,
   headersFault,
@@ -16,8 +16,6 @@ const TYPES = {
   form: 'application/x-www-form-urlencoded',
   text: 'text/plain',
 } as const satisfies Record<string, ContentType>
-
-const LONGEST_URL = 2_000
 
 /** What commander makes of the options below. */
 export type MeansOptions = {

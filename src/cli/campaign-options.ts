@@ -2,11 +2,12 @@ import { InvalidArgumentError, type Command } from 'commander'
 import {
   CAMPAIGN_RANGES,
   DEFAULT_CAMPAIGN,
+  isCampaignId,
   type Campaign,
   type CampaignSettings,
 } from '../engine/campaigns.ts'
 import { virtualNumber } from '../engine/phone.ts'
-import { arePrefixes } from '../engine/settings-checks.ts'
+import { arePrefixes, isLine } from '../engine/settings-checks.ts'
 import { addMeansOptions, meansFrom, type MeansOptions } from './campaign-means.ts'
 import { NONE, prefixes, whole } from './card-options.ts'
 import { given } from './options.ts'
@@ -90,14 +91,14 @@ function fallback(what: string, setting: keyof typeof CAMPAIGN_RANGES): string {
 /** A parser of some text on one line. */
 export function line(longest: number): (value: string) => string {
   return (value) => {
-    if (value.length <= longest && value.trim() !== '' && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(value)) return value
+    if (isLine(value, longest)) return value
     throw new InvalidArgumentError(`Expected 1 to ${longest} printable characters.`)
   }
 }
 
 /** Of a campaign. */
 export function campaignId(value: string): string {
-  if (/^[\w-]{8,64}$/.test(value)) return value
+  if (isCampaignId(value)) return value
   throw new InvalidArgumentError('Expected 8 to 64 letters, digits, - and _.')
 }
 

@@ -1,6 +1,7 @@
 import type { Account } from './accounts.ts'
 import type { Context } from './context.ts'
-import { arePrefixes, isE164, isWhole } from './settings-checks.ts'
+import { isE164 } from './phone.ts'
+import { arePrefixes, isLine, isWhole } from './settings-checks.ts'
 import { granted, Refusal } from './errors.ts'
 import { headersFault, type SentHeaders } from './sent-headers.ts'
 import { isTemplate } from './sent-texts.ts'
@@ -69,6 +70,14 @@ export const DEFAULT_CAMPAIGN: Omit<CampaignSettings, 'name' | 'service'> = {
   pinsAnHour: 500,
 }
 
+/** The longest address of a gateway, in characters. */
+export const LONGEST_URL = 2_000
+
+/** Whether a campaign can have this id. */
+export function isCampaignId(text: string): boolean {
+  return /^[\w-]{8,64}$/.test(text)
+}
+
 /** Smallest and largest value of each number, the unit being that of the setting. */
 export const CAMPAIGN_RANGES = {
   pinLength: [4, 9],
@@ -91,7 +100,7 @@ export async function addCampaign(
   wanted: CampaignSettings & { id?: string | undefined },
 ): Promise<Campaign> {
   const { id = ctx.newId().replaceAll('-', ''), ...settings } = wanted
-  if (!/^[\w-]{8,64}$/.test(id)) throw new Refusal('invalid', 'id')
+  if (!isCampaignId(id)) throw new Refusal('invalid', 'id')
   checkCampaign(settings)
   const others = await ctx.store.campaigns(account.id)
   if (others.some((other) => areAlike(id, other.id)))
@@ -141,7 +150,7 @@ function whatIsWrong(settings: CampaignSettings): string | undefined {
   if (!arePrefixes(allowed)) return 'allowed'
   if (callerId !== undefined && !isE164(callerId)) return 'callerId'
   // Where it leads is for whoever sends there to judge.
-  if (means.kind === 'webhook' && !isLine(means.url, 2_000)) return 'url'
+  if (means.kind === 'webhook' && !isLine(means.url, LONGEST_URL)) return 'url'
   if (means.kind === 'webhook' && !isTemplate(means)) return 'body'
   if (means.kind === 'webhook' && headersFault(means.headers)) return 'headers'
   const ranges = Object.entries(CAMPAIGN_RANGES) as [
@@ -149,10 +158,4 @@ function whatIsWrong(settings: CampaignSettings): string | undefined {
     readonly [number, number],
   ][]
   return ranges.find(([one, [least, most]]) => !isWhole(settings[one], least, most))?.[0]
-}
-
-/** Some text on one line. */
-function isLine(text: string, longest: number): boolean {
-  const isSome = text.length <= longest && text.trim() !== ''
-  return isSome && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text) && text.isWellFormed()
 }

@@ -2,7 +2,8 @@ import type { Account } from './accounts.ts'
 import type { Context } from './context.ts'
 import { granted, Refusal } from './errors.ts'
 import { MOST_MICROS, UNIT_MICROS } from './money.ts'
-import { arePrefixes, isE164, isWhole } from './settings-checks.ts'
+import { isE164 } from './phone.ts'
+import { arePrefixes, isWhole } from './settings-checks.ts'
 import type { Change } from './store.ts'
 
 /** How much may be called, by one card or by all cards of an account together. */

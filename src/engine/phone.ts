@@ -12,6 +12,11 @@ import { isPaidByCaller } from './paid-numbers.ts'
 const WRITTEN = /^\+?[\d ().-]{3,40}$/
 const E164 = /^\+[1-9]\d{6,14}$/
 
+/** Whether this is written as an E.164 number is, with `+`. */
+export function isE164(text: string): boolean {
+  return E164.test(text)
+}
+
 /**
  * A number as a client of the account writes it -> E.164, rebuilt from its digits.
  * Understood: `+`, `00`, national with or without a leading 0 (docs/dialects/greenpin.md, "Numbers").
@@ -103,7 +108,7 @@ export function dialledNumber(raw: string, country: string | undefined): string 
 /** For log lines: `+91…44`. Which country, and enough to tell two callers apart. */
 export function maskNumber(e164: string | undefined): string {
   if (e164 === undefined) return 'withheld'
-  return E164.test(e164) ? `${e164.slice(0, 3)}…${e164.slice(-2)}` : '…'
+  return isE164(e164) ? `${e164.slice(0, 3)}…${e164.slice(-2)}` : '…'
 }
 
 function fromSip(raw: string, country: string | undefined): string | undefined {
@@ -151,6 +156,6 @@ function national(digits: string, country: string | undefined): PhoneNumber | un
 
 /** Reading it again must give the same: `+4400909…` and `+440909…` would otherwise be two spellings of one number. */
 function canonical(phone: PhoneNumber | undefined): string | undefined {
-  if (!phone?.isPossible() || !E164.test(phone.number)) return undefined
+  if (!phone?.isPossible() || !isE164(phone.number)) return undefined
   return parse(phone.number)?.number === phone.number ? phone.number : undefined
 }

@@ -7,9 +7,10 @@ export function arePrefixes(allowed: readonly string[]): boolean {
   return allowed.length <= MOST_PREFIXES && allowed.every(isPrefix)
 }
 
-/** Whether this is written as an E.164 number is, with `+`. */
-export function isE164(text: string): boolean {
-  return /^\+[1-9]\d{6,14}$/.test(text)
+/** Whether it is some text on one line, no longer than that. */
+export function isLine(text: string, longest: number): boolean {
+  const isSome = text.length <= longest && text.trim() !== ''
+  return isSome && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text) && text.isWellFormed()
 }
 
 /** Whether it is a whole number of this range, both ends of it included. */

@@ -3,7 +3,8 @@ import type { Context } from './context.ts'
 import { granted, Refusal } from './errors.ts'
 import { isWhole } from './settings-checks.ts'
 
-const MOST_PINS_A_DAY = 1_000_000
+/** The largest quota of an account. */
+export const MOST_PINS_A_DAY = 1_000_000
 
 /**
  * Changes what the account has chosen for its campaigns: its quota holds for PINs that are sent from now on, its signature for the
